@@ -1,0 +1,74 @@
+"""Opens DuckDB: in memory, UTC, bounded. The only place that connects."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+MEMORY = "256MB"
+
+
+def connect(memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory database in UTC that keeps the order of rows and spills instead of growing."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": True,
+        "arrow_large_buffer_size": False,
+    }
+    con = duckdb.connect(":memory:", config=config)
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def literal(value: object) -> str:
+    """Write a value as a SQL literal.
+
+    >>> literal("it's"), literal(None), literal(timedelta(minutes=5))
+    ("'it''s'", 'NULL', 'INTERVAL 300.0 SECONDS')
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int | float):
+        return str(value).upper() if isinstance(value, bool) else str(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat(sep=' ')}'"
+    if isinstance(value, timedelta):
+        return f"INTERVAL {value.total_seconds()} SECONDS"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def name(identifier: str) -> str:
+    """Quote a table's or column's name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def set_variables(con: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:
+    """Set what queries read with ``getvariable``."""
+    for key, value in values.items():
+        con.execute(f"set variable {name(key)} = {literal(value)}")
+
+
+def lock_down(con: duckdb.DuckDBPyConnection, readable: list[str], temp: Path) -> None:
+    """Take from a connection all that reaches outside: only the files named can be read, nothing written.
+
+    Settings cannot be changed any more, so there is no way back. What is over the memory limit may
+    spill into ``temp``.
+    """
+    con.execute(f"set temp_directory = {literal(str(temp))}")
+    con.execute(f"set allowed_paths = {literal(readable)}")
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the one row of a query that always has one."""
+    row = con.execute(query).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return row

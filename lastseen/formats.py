@@ -1,0 +1,202 @@
+"""Reads ``ingest/``: what formats there are, what columns they give, and which one a file is of."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lastseen import database, lake, records, sqlfile
+from lastseen.accounting import REASON
+from lastseen.errors import Problem, UserError
+from lastseen.parquet import DAY
+from lastseen.project import Project
+from lastseen.sqlfile import SqlFile
+
+REQUIRED = ("title", "files", "sniff", "covers")
+FIELDS = (*REQUIRED, "zone", "record", "skip", "general")
+COVERS = ("fleet", "host")
+COMMON = {
+    "ts": pa.timestamp("us", "UTC"),
+    "host": pa.string(),
+    "emitter": pa.string(),
+    "level": pa.string(),
+    "process": pa.string(),
+    "message": pa.string(),
+    "file": pa.string(),
+    "line": pa.int64(),
+}
+RECORDS_VIEW = (
+    "create or replace temp view records as select getvariable('file') as file, "
+    "getvariable('emitter') as emitter, line, text from raw_records"
+)
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the raw text of one kind of log becomes typed rows."""
+
+    source: SqlFile
+    title: str
+    files: tuple[str, ...]
+    """Globs on a file's name."""
+    sniff: re.Pattern[str]
+    """Found in the records that this format can read."""
+    covers: str
+    """``fleet``: its emitter would have told of any host; ``host``: it tells of its emitter alone."""
+    zone: str
+    """The zone of times that carry none."""
+    record: re.Pattern[str] | None
+    """Found in a line that begins a record, where records have several lines."""
+    skip: re.Pattern[str] | None
+    """Found in lines that are no records and no loss: banners, headers, trailers."""
+    general: bool
+    """It reads lines of any program, so a format that reads this program's own is the better one."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.source.name
+
+    def claims(self, lines: Sequence[str]) -> float:
+        """Return the share of lines, from 0 to 1, that lie in records this format can read."""
+        claimed = counted = 0
+        mine = False
+        for line in lines:
+            if not line.strip() or (self.skip and self.skip.search(line)):
+                continue
+            counted += 1
+            if self.record is None or self.record.search(line):
+                mine = bool(self.sniff.search(line))
+            claimed += mine
+        return claimed / counted if counted else 0.0
+
+
+def load(project: Project) -> dict[str, Format]:
+    """Read every format of a project.
+
+    Raises:
+        UserError: a format's header is wrong.
+    """
+    return {path.stem: parse(sqlfile.read(path)) for path in project.content("ingest", "*.sql").values()}
+
+
+def parse(file: SqlFile) -> Format:
+    """Make a format of its file.
+
+    Raises:
+        UserError: a field is missing or is no regular expression.
+    """
+    if file["covers"] not in COVERS:
+        raise UserError(f"{file.at('covers')}: covers is one of {' and '.join(COVERS)}")
+    return Format(
+        source=file,
+        title=file["title"],
+        files=tuple(glob.strip() for glob in file["files"].split(",")),
+        sniff=_regex(file, "sniff"),
+        covers=file["covers"],
+        zone=file.fields.get("zone", "UTC"),
+        record=_regex(file, "record") if "record" in file.fields else None,
+        skip=_regex(file, "skip") if "skip" in file.fields else None,
+        general=file.fields.get("general") == "yes",
+    )
+
+
+def _regex(file: SqlFile, field: str) -> re.Pattern[str]:
+    try:
+        return re.compile(file[field])
+    except re.error as error:
+        raise UserError(f"{file.at(field)}: {field} is no regular expression: {error}") from None
+
+
+def prepare(project: Project) -> duckdb.DuckDBPyConnection:
+    """Return a database in which formats can run: the macros of ``ingest/macros`` and a view ``records``."""
+    con = database.connect()
+    for path in project.content("ingest/macros", "*.sql").values():
+        macro = sqlfile.read(path)
+        try:
+            con.execute(macro.query)
+        except duckdb.Error as error:
+            raise UserError(f"{path}:{macro.query_line}: {error}") from None
+    describe_file(con, file="", emitter=None, zone="UTC", file_time=None)
+    return con
+
+
+def describe_file(con: duckdb.DuckDBPyConnection, **values: object) -> None:
+    """Set what a format may ask about its file: file, emitter, zone, file_time."""
+    database.set_variables(con, values)
+    con.execute("set variable emitter = cast(getvariable('emitter') as varchar)")
+    con.execute("set variable file_time = cast(getvariable('file_time') as timestamptz)")
+
+
+def query(form: Format) -> str:
+    """Return a format's query with the partition column."""
+    return f"select *, cast(ts as date) as {DAY} from ({form.source.query})"
+
+
+def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    """Bind a format and return the Arrow schema of its table, the partition column last.
+
+    Raises:
+        UserError: the query does not bind, or its columns are not those every format has.
+    """
+    con.register("raw_records", records.SCHEMA.empty_table())
+    con.execute(RECORDS_VIEW)
+    try:
+        bound = con.sql(query(form)).to_arrow_table().schema
+    except duckdb.Error as error:
+        raise UserError(f"{form.source.path}:{form.source.query_line}: {error}") from None
+    wrong = [str(problem) for problem in _column_problems(form, bound)]
+    if wrong:
+        raise UserError("\n".join(wrong))
+    try:
+        return lake.delta_schema([field for field in bound if field.name != REASON])
+    except UserError as error:
+        raise UserError(f"{form.source.path}:{form.source.query_line}: {error}") from None
+
+
+def _column_problems(form: Format, bound: Any) -> Iterator[Problem]:  # noqa: ANN401 - pyarrow ships no types
+    given = {field.name: field.type for field in bound}
+    place = form.source.path, form.source.query_line
+    if list(given)[: len(COMMON)] != list(COMMON):
+        yield Problem(*place, f"the first columns must be {', '.join(COMMON)}; they are {', '.join(given)}")
+        return
+    for name, kind in COMMON.items():
+        if given[name] != kind and not (kind == pa.string() and given[name] in (pa.null(), pa.string_view())):
+            yield Problem(*place, f'column "{name}" must be {kind}; it is {given[name]}')
+
+
+def schemas(project: Project, forms: Mapping[str, Format]) -> dict[str, Any]:
+    """Return the Arrow schema of every format's table, without the partition column."""
+    with prepare(project) as con:
+        bound = {name: schema(con, form) for name, form in forms.items()}
+    return {name: pa.schema([f for f in kinds if f.name != DAY]) for name, kinds in bound.items()}
+
+
+def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Format:
+    """Return the format of a file by its name and its first lines.
+
+    The one that can read most of the lines wins; among equals one whose ``files`` fit, then one that is
+    made for this program rather than for any.
+
+    Raises:
+        UserError: none can, or several can and nothing tells them apart.
+    """
+    shares = {key: form.claims(lines) for key, form in forms.items()}
+    best = max(shares.values(), default=0.0)
+    if not best:
+        first = next((line for line in lines if line.strip()), "")[:120]
+        raise UserError(f'{name}: no format in ingest/ recognises it; it begins "{first}". See ingest/README.md')
+    ranked = sorted(
+        (not any(fnmatch(Path(name).name, glob) for glob in forms[key].files), forms[key].general, key)
+        for key, share in shares.items()
+        if share == best
+    )
+    if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
+        names = " or ".join(key for *rank, key in ranked if tuple(rank) == ranked[0][:2])
+        raise UserError(f"{name}: could be {names}; say which with --format")
+    return forms[ranked[0][2]]

@@ -1,0 +1,255 @@
+"""The lake: one Delta table per format, and how far each file was read into it.
+
+A write and its bookmarks are one Delta commit. deltalake records app transactions but does not enforce
+them, so a caller looks at the bookmark first and writes only what is new, under the project's lock.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from lastseen.errors import Exit, UserError
+from lastseen.parquet import DAY, PartWriter
+
+REJECTS = "rejects"
+COVERAGE = "coverage"
+RESERVED = frozenset({REJECTS, COVERAGE})
+
+_CONFIGURATION = {
+    "delta.checkpointInterval": "20",  # commits slow down as the log grows
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",  # a reader may hold a list of files this long
+}
+_TYPES = {pa.string_view(): pa.string(), pa.large_string(): pa.string(), pa.null(): pa.string()}
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A table's bookmarks: Delta app transactions, each a name and a number."""
+
+    table: DeltaTable | None
+
+    def __getitem__(self, mark: str) -> int | None:
+        """Return a bookmark; None where it was never set."""
+        return None if self.table is None else self.table.transaction_version(mark)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables below one path."""
+
+    path: Path
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that are there."""
+        if not self.path.is_dir():
+            return []
+        return sorted(entry.name for entry in self.path.iterdir() if (entry / "_delta_log").is_dir())
+
+    def table(self, name: str) -> DeltaTable | None:
+        """Open a table; None where nothing was ever written to it.
+
+        Raises:
+            UserError: it is there and cannot be read (exit code 4).
+        """
+        if not (self.path / name / "_delta_log").is_dir():
+            return None
+        try:
+            return DeltaTable(self.path / name)
+        except (DeltaError, TableNotFoundError, OSError, ValueError) as error:
+            raise damaged(self.path / name, error) from None
+
+    def schema(self, name: str) -> Any:  # noqa: ANN401 - pyarrow ships no types
+        """Return a table's Arrow schema without the partition column; None where it is not there."""
+        table = self.table(name)
+        if table is None:
+            return None
+        schema = pa.schema(table.schema().to_arrow())
+        return pa.schema([column for column in schema if column.name != DAY])
+
+    def files(self, name: str, since: date | None = None, until: date | None = None) -> list[str]:
+        """Return the Parquet files of a table's days, both ends included.
+
+        Raises:
+            UserError: the log names a file that is gone (exit code 4).
+        """
+        table = self.table(name)
+        if table is None:
+            return []
+        filters = [(DAY, ">=", str(since))] * bool(since) + [(DAY, "<=", str(until))] * bool(until)
+        paths = sorted(uri.removeprefix("file://") for uri in table.file_uris(filters or None))
+        for path in paths:
+            if not os.path.exists(path):  # noqa: PTH110 - one call for each of many files
+                raise damaged(self.path / name, f"{path} is gone")
+        return paths
+
+    def marks(self, name: str) -> Marks:
+        """Return a table's bookmarks as they are now."""
+        return Marks(self.table(name))
+
+    def writer(self, name: str, schema: Any) -> "Writer":  # noqa: ANN401 - pyarrow ships no types
+        """Return what writes to a table, which is made or given new columns where it needs them.
+
+        Args:
+            name: The table.
+            schema: The Arrow schema of its rows, ``day`` included.
+
+        Raises:
+            UserError: a column's type is not the table's.
+        """
+        return Writer(self, name, delta_schema(schema))
+
+    def ready(self, name: str, schema: Any) -> DeltaTable:  # noqa: ANN401 - pyarrow ships no types
+        """Return a table that has at least these columns."""
+        table = self.table(name)
+        if table is None:
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+            return DeltaTable.create(
+                self.path / name, Schema.from_arrow(schema), partition_by=[DAY], configuration=_CONFIGURATION
+            )
+        old = pa.schema(table.schema().to_arrow())
+        _agree(name, old, schema)
+        new = [column for column in schema if column.name not in old.names]
+        if new:
+            table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
+        return table
+
+
+class Writer:
+    """Writes rows to one table; nothing is seen before ``commit``. Leaving it without one discards."""
+
+    def __init__(self, lake: Lake, name: str, schema: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+        self.schema = schema
+        self._lake = lake
+        self._name = name
+        self._root = lake.path / name
+        there = lake.schema(name)
+        if there is not None:
+            _agree(name, there, schema)
+        self._parts = PartWriter(self._root, schema)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._parts.discard()
+        if isinstance(error, OSError):
+            raise unwritable(self._root, error) from error
+
+    def write(self, batch: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+        """Take a batch of rows; its columns are cast to the table's."""
+        self._parts.write(batch.select(self.schema.names).cast(self.schema))
+
+    def commit(self, marks: Mapping[str, int], replaces: Iterable[str] = ()) -> int:
+        """Make the rows and the bookmarks seen, at once, in place of files that they replace.
+
+        Args:
+            marks: Bookmarks by name.
+            replaces: Paths of Parquet files of the table, as ``Lake.files`` gives them.
+
+        Returns:
+            The number of Parquet files written.
+
+        Raises:
+            UserError: the disk is full, or the table cannot be written.
+        """
+        try:
+            parts = self._parts.close()
+            table = self._lake.ready(self._name, self.schema)
+            added = [
+                AddAction(part.path, part.size, {DAY: part.day}, part.written, not replaces, part.stats)
+                for part in parts
+            ]
+            table.create_write_transaction(
+                [*added, *_removed(self._root, replaces)],
+                mode="append",
+                schema=table.schema(),
+                partition_by=[DAY],
+                commit_properties=_properties(marks),
+            )
+        except (DeltaError, OSError) as error:
+            raise unwritable(self._root, error) from error
+        self._parts = PartWriter(self._root, self.schema)
+        return len(parts)
+
+
+def _removed(root: Path, paths: Iterable[str]) -> list[RemoveAction]:
+    now = int(time.time() * 1000)
+    relative = [str(Path(path).relative_to(root.resolve())) for path in paths]
+    return [
+        RemoveAction(path, data_change=False, deletion_timestamp=now, partition_values=_values(path))
+        for path in relative
+    ]
+
+
+def _values(path: str) -> dict[str, str | None]:
+    return {DAY: Path(path).parent.name.removeprefix(f"{DAY}=")}
+
+
+def _properties(marks: Mapping[str, int]) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(app_id=key, version=value) for key, value in marks.items()])
+
+
+def delta_schema(schema: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    """Return a schema in the types that Delta has.
+
+    Raises:
+        UserError: a column's type has no place in Delta.
+    """
+    columns = []
+    for column in schema:
+        kind = _TYPES.get(column.type, column.type)
+        if pa.types.is_unsigned_integer(kind) or pa.types.is_time(kind) or pa.types.is_interval(kind):
+            raise UserError(f'column "{column.name}" is {kind}, which Delta cannot hold; cast it in the format')
+        columns.append(pa.field(column.name, kind))
+    return pa.schema(columns)
+
+
+def _agree(table: str, old: Any, new: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    """Refuse a column whose type changed.
+
+    Raises:
+        UserError: naming the format, the column and both types.
+    """
+    for column in new:
+        at = old.get_field_index(column.name)
+        if at >= 0 and old.field(at).type != column.type:
+            raise UserError(
+                f'format {table}: column "{column.name}" is {column.type}, but the lake holds {old.field(at).type}; '
+                "give the column another name, or move the table's folder away and add the files again"
+            )
+
+
+def damaged(path: Path, why: object) -> UserError:
+    """Say that a table cannot be read."""
+    detail = " ".join(str(why).split())[:300]
+    return UserError(
+        f"{path}: the table is damaged: {detail}; restore the folder from a backup, "
+        "or move it away and add its files again",
+        Exit.DAMAGED,
+    )
+
+
+def unwritable(path: Path, error: Exception) -> UserError:
+    """Say why a table could not be written."""
+    text = " ".join(str(error).split())
+    if "No space left" in text or "os error 28" in text:
+        return UserError(f"{path}: the disk is full; nothing of this was committed. Make room and run it again", Exit.PARTIAL)
+    if "Permission denied" in text or "os error 13" in text:
+        return UserError(f"{path}: may not be written by this user; nothing of this was committed")
+    return UserError(f"{path}: could not be written: {text[:300]}; nothing of this was committed", Exit.DAMAGED)
+
+
+def logs(tables: Sequence[str]) -> list[str]:
+    """Return the log tables among a lake's tables."""
+    return [name for name in tables if name not in RESERVED]

@@ -1,0 +1,69 @@
+"""Where the content is: what comes with the tool, and a user's own files over it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lastseen.errors import UserError
+
+PACKAGE = Path(__file__).parent
+CONFIG = "lastseen.toml"
+
+
+def shipped() -> Path:
+    """Return the project that comes with the tool.
+
+    A wheel carries it as ``lastseen/shipped``; in a checkout, the repository itself is it.
+    """
+    in_wheel = PACKAGE / "shipped"
+    return in_wheel if in_wheel.is_dir() else PACKAGE.parent
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a ``lastseen.toml`` and, where the user has any, content of their own."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration; it need not be there."""
+        return self.root / CONFIG
+
+    @property
+    def out(self) -> Path:
+        """Where rendered pages go."""
+        return self.root / "out"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a writer holds while it writes."""
+        return self.root / ".lastseen.lock"
+
+    def content(self, folder: str, pattern: str) -> dict[str, Path]:
+        """Return the files of a content folder by file name; a user's file replaces a shipped one."""
+        found: dict[str, Path] = {}
+        for base in dict.fromkeys((shipped(), self.root)):
+            found |= {path.name: path for path in sorted((base / folder).glob(pattern))}
+        return dict(sorted(found.items()))
+
+    def layers(self, folder: str) -> Iterator[Path]:
+        """Yield a content folder's places, the user's first."""
+        for base in dict.fromkeys((self.root, shipped())):
+            if (base / folder).is_dir():
+                yield base / folder
+
+
+def find(start: Path) -> Project:
+    """Return the project of a folder: the nearest one above with a ``lastseen.toml``, else the folder.
+
+    Raises:
+        UserError: the folder is not there.
+    """
+    if not start.is_dir():
+        raise UserError(f"{start}: no such folder; `lastseen init {start}` makes a project there")
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG).is_file():
+            return Project(folder)
+    return Project(here)

@@ -1,0 +1,266 @@
+"""Bytes of a log file to Arrow batches of records, with nothing copied and nothing lost.
+
+A record is a line, or a line and those that continue it. Its text is a string view into the bytes as
+they were read, so 500 MB of log cost the search for line ends and no more.
+"""
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lastseen.errors import UserError
+
+CHUNK = 8 << 20
+"""Bytes read at a time; a longer line makes a longer chunk."""
+LONGEST = 256 << 20
+"""Bytes of the longest line that is read; one line more than this is a file that is no log."""
+TAIL = 64 << 10
+"""Bytes before the place reached that a reader remembers."""
+BATCH = 6144
+"""Rows handed to DuckDB at a time: three of its vectors, so that both cores get their share."""
+SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string_view())])
+
+_NEWLINE, _RETURN = 10, 13
+_INLINE = 12
+"""A string view of up to 12 bytes holds them itself (Arrow columnar format, variable-size binary view)."""
+_VIEW = np.dtype([("length", "<i4"), ("prefix", "<u4"), ("buffer", "<i4"), ("offset", "<i4")])
+_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file for reading, unpacked where its first bytes say gzip, zstd, bzip2 or xz.
+
+    UTF-16, which PowerShell writes, becomes UTF-8.
+
+    Raises:
+        UserError: it is a folder, or is not there, or may not be read.
+    """
+    try:
+        raw = path.open("rb")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder; name the files in it, or the folder to `lastseen add`") from None
+    except OSError as error:
+        raise UserError(f"{path}: {(error.strerror or str(error)).lower()}; may this user read it?") from None
+    stream = _unpacked(raw, raw.peek(6)[:6])
+    head = stream.peek(2)[:2]
+    if encoding := _BOMS.get(head):
+        text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+        return io.BufferedReader(_Recoded(text))
+    return stream
+
+
+def _unpacked(raw: io.BufferedReader, magic: bytes) -> io.BufferedReader:
+    """Choose the decompressor by the file's first bytes; its name may lie."""
+    opened: Any
+    if magic.startswith(b"\x1f\x8b"):
+        opened = gzip.GzipFile(fileobj=raw)
+    elif magic.startswith(b"BZh"):
+        opened = bz2.BZ2File(raw)
+    elif magic.startswith(b"\xfd7zXZ\x00"):
+        opened = lzma.LZMAFile(raw)
+    elif magic.startswith(b"\x28\xb5\x2f\xfd"):
+        opened = pa.CompressedInputStream(raw, "zstd")
+    else:
+        return raw
+    return io.BufferedReader(opened, buffer_size=1 << 20)
+
+
+class _Recoded(io.RawIOBase):
+    """Text of another encoding, read as UTF-8 bytes."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:  # noqa: ANN401 - a writable buffer has no type before Python 3.12
+        if not self._left:
+            self._left = self._text.read(1 << 18).encode()
+        size = min(len(target), len(self._left))
+        target[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some whole records of a file, in order."""
+
+    lines: Ints
+    """The line at which each record begins, counted from 1."""
+    texts: Any
+    """Their texts: an Arrow ``string_view`` array, without the line ends."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the chunk as batches of ``SCHEMA``."""
+        whole = pa.record_batch([pa.array(self.lines), self.texts], schema=SCHEMA)
+        for start in range(0, whole.num_rows, BATCH):
+            yield whole.slice(start, BATCH)
+
+
+class Reader:
+    """Reads a stream as chunks of records, and knows how far it has come."""
+
+    def __init__(self, stream: BinaryIO, starts: str | None = None, line: int = 1, tail: bytes = b"") -> None:
+        self._stream = stream
+        self._starts = starts
+        self.tail = tail
+        """The last bytes that went into the chunks yielded so far, up to ``TAIL`` of them."""
+        self.consumed = 0
+        """Bytes of the stream that went into the chunks yielded so far, its line ends included."""
+        self.line = line
+        """The number of the line that comes next."""
+        self.problem: str | None = None
+        """Why the stream ended before its end, where it did."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the stream's records; the last one may lack its line end."""
+        carry = np.empty(0, np.uint8)
+        held = 0
+        while True:
+            data, end = self._more(carry)
+            if not len(data):
+                return
+            cut = len(data) if end else self._cut(data, held)
+            if cut:
+                chunk, cut = self._chunk(data[:cut], last=end)
+                self.consumed += cut
+                self.tail = (self.tail + data[max(0, cut - TAIL) : cut].tobytes())[-TAIL:]
+                if len(chunk.lines):
+                    yield chunk
+            carry = data[cut:]
+            held = len(carry)
+            if held > LONGEST:
+                raise UserError(f"line {self.line}: over {LONGEST >> 20} MB without an end; is this a log?")
+            if end:
+                return
+
+    def _more(self, carry: Bytes) -> tuple[Bytes, bool]:
+        """Return what was left over and what comes next, and whether that was all."""
+        room = max(CHUNK, len(carry))
+        data = np.empty(len(carry) + room, np.uint8)
+        data[: len(carry)] = carry
+        size = len(carry)
+        try:
+            while size < len(data):
+                got = self._stream.readinto(memoryview(data)[size:])  # type: ignore[attr-defined]
+                if not got:
+                    return data[:size], True
+                size += got
+        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+            self.problem = f"the compressed data is cut off or damaged ({error}); what came before it was read"
+            return data[:size], True
+        return data, False
+
+    @staticmethod
+    def _cut(data: Bytes, known: int) -> int:
+        """Return where the last whole line ends; the first ``known`` bytes hold no line end."""
+        tail = data[known:]
+        for back in range(1, len(tail) // 65536 + 2):
+            part = tail[max(0, len(tail) - back * 65536) :]
+            if len(ends := np.flatnonzero(part == _NEWLINE)):
+                return known + len(tail) - len(part) + int(ends[-1]) + 1
+        return 0
+
+    def _chunk(self, data: Bytes, *, last: bool) -> tuple[Chunk, int]:
+        """Return the records of whole lines of bytes, and how many bytes they took."""
+        size = len(data)
+        clean = _utf8(data)
+        begins, ends = _lines(clean)
+        numbers = np.arange(self.line, self.line + len(begins), dtype=np.int64)
+        if self._starts and len(begins):
+            first = _record_starts(clean, begins, self._starts)
+            kept = len(begins) if last else int(first[-1])
+            if not kept and size <= LONGEST:
+                return Chunk(numbers[:0], _views(clean, begins[:0], ends[:0])), 0
+            if kept and kept < len(begins):
+                size -= len(clean) - int(begins[kept]) if clean is data else self._original(data, kept)
+                first = first[:-1]
+            begins, ends, numbers = begins[first], np.append(ends[first[1:] - 1], ends[kept - 1]), numbers[first]
+            self.line += kept
+        else:
+            self.line += len(begins)
+        ends = _without_return(clean, begins, ends)
+        full = ends > begins
+        return Chunk(numbers[full], _views(clean, begins[full], ends[full])), size
+
+    @staticmethod
+    def _original(data: Bytes, line: int) -> int:
+        """Return how many bytes there are from the start of a line (counted from 0) in bytes as read."""
+        return len(data) - int(np.flatnonzero(data == _NEWLINE)[line - 1]) - 1
+
+
+def _utf8(data: Bytes) -> Bytes:
+    """Return valid UTF-8 without NUL: bad bytes become ``\\xNN``, NULs (holes of a truncated file) go."""
+    if not len(data) or (data.max() < 0x80 and data.min() > 0):  # noqa: PLR2004 - plain ASCII, the common case
+        return data
+    text = data.tobytes().replace(b"\0", b"")
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        decoded = text.decode(errors="backslashreplace")
+    decoded = decoded.removeprefix("\ufeff")
+    return np.frombuffer(decoded.encode(), np.uint8)
+
+
+def _lines(data: Bytes) -> tuple[Ints, Ints]:
+    """Return where each line begins and where it ends, its line end not counted."""
+    ends = np.flatnonzero(data == _NEWLINE)
+    if len(data) and data[-1] != _NEWLINE:
+        ends = np.append(ends, len(data))
+    begins = np.empty_like(ends)
+    if len(ends):
+        begins[0] = 0
+        begins[1:] = ends[:-1] + 1
+    return begins, ends
+
+
+def _without_return(data: Bytes, begins: Ints, ends: Ints) -> Ints:
+    """Return ends that leave out the carriage return of CRLF."""
+    last = data[np.maximum(ends - 1, 0)]
+    return ends - ((last == _RETURN) & (ends > begins))
+
+
+def _record_starts(data: Bytes, begins: Ints, starts: str) -> Ints:
+    """Return which lines begin a record; the first always does, for there is nothing it could continue."""
+    offsets = np.append(begins, len(data)).astype(np.int32)
+    texts = pa.StringArray.from_buffers(len(begins), pa.py_buffer(offsets), pa.py_buffer(data))
+    matches = pc.match_substring_regex(texts, pattern=starts).to_numpy(zero_copy_only=False)
+    matches[0] = True
+    return np.flatnonzero(matches)
+
+
+def _views(data: Bytes, begins: Ints, ends: Ints) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    """Return parts of the bytes as an Arrow string-view array, without copying them."""
+    count = len(begins)
+    views = np.zeros(count, _VIEW)
+    length = ends - begins
+    views["length"], views["offset"] = length, begins
+    if count:
+        at = np.minimum(begins[:, None] + np.arange(4), len(data) - 1)
+        views["prefix"] = data[at].view("<u4")[:, 0]
+        short = np.flatnonzero(length <= _INLINE)
+        cells = views.view(np.uint8).reshape(count, 16)
+        cells[short, 4:] = 0
+        for place in range(_INLINE):
+            rows = short[length[short] > place]
+            cells[rows, 4 + place] = data[begins[rows] + place]
+    return pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(views), pa.py_buffer(data)])
