@@ -20,14 +20,16 @@ REASON = "reject"
 REJECT_SCHEMA = pa.schema([
     ("ts", pa.timestamp("us", "UTC")),
     ("format", pa.string()),
-    ("emitter", pa.string()),
     ("file", pa.string()),
     ("line", pa.int64()),
     ("reason", pa.string()),
     ("text", pa.string()),
+    ("emitter", pa.string()),
+    ("zone", pa.string()),
+    ("file_time", pa.timestamp("us", "UTC")),
     (DAY, pa.date32()),
 ])  # fmt: skip
-"""The table of rejects; ``ts`` is when the record was rejected."""
+"""The table of rejects: ``ts`` is when; the last three are what `replay` needs to read the text again."""
 
 Ints = npt.NDArray[np.int64]
 
