@@ -23,7 +23,7 @@ from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader, open_bytes
 
 Progress = Callable[[int], None]
-"""Told how many more bytes were read, unpacked."""
+"""Told how many bytes were read by now, unpacked."""
 _OUT = 65_536
 """Rows that leave DuckDB at a time."""
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
@@ -96,6 +96,7 @@ class Ingest:
         self._lake = lake
         self._now = now
         self._schema = formats.schema(con, form)
+        self._before = 0
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
         """Read what is new in files, a commit for every few of them.
@@ -123,6 +124,7 @@ class Ingest:
                 while waiting and len(commit.results) < _COMMIT_FILES and commit.bytes < _COMMIT_BYTES:
                     commit.results.append(self._file(commit, waiting.popleft(), zone, progress))
                 self._finish(commit)
+                self._before += commit.bytes
             yield from commit.results
 
     def _file(self, commit: _Commit, file: LogFile, zone: str | None, progress: Progress) -> Result:
@@ -177,7 +179,7 @@ class Ingest:
         def records() -> Iterator[Any]:
             for chunk in reader.chunks():
                 yield from account.feed(chunk).batches()
-                progress(reader.consumed)
+                progress(self._before + commit.bytes + reader.consumed)
 
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)

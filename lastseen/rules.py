@@ -1,17 +1,19 @@
 """Reads ``rules/``; a rule over its window gives findings."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from string import Formatter
 from typing import Any
 
 import duckdb
 
 from lastseen import sqlfile
+from lastseen.database import literal
 from lastseen.errors import Problem, UserError
-from lastseen.period import period
+from lastseen.period import period, spell
 from lastseen.project import Project
 from lastseen.sqlfile import SqlFile
 from lastseen.views import Views, Window
@@ -142,6 +144,60 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def bind(views: Views, rule: Rule) -> None:
+    """See whether a rule could run.
+
+    Raises:
+        UserError: its query does not bind, lacks a column, or its alert names one that is not there.
+    """
+    place = f"{rule.source.path}:{rule.source.query_line}"
+    try:
+        columns = views.con.sql(rule.source.query).columns
+    except duckdb.Error as error:
+        raise UserError(f"{place}: {error}") from None
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise UserError(f"{place}: the query must return {', '.join(missing)}")
+    summary(rule, dict.fromkeys(columns))
+
+
+def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
+    """Return findings and coverage as ``check --json`` prints them."""
+    covered = views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
+    return {
+        "now": now,
+        "findings": [{name: getattr(finding, name) for name in named} for finding in found],
+        "coverage": covered,
+    }
+
+
+def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> list[dict[str, Any]]:
+    """Return the heartbeat gaps of a window, of one host or of all.
+
+    Raises:
+        UserError: nobody knows the host.
+    """
+    views.window(Window(since, until))
+    where = ""
+    if host is not None:
+        where = f"where host = ({_resolved(views, host)})"
+    return list(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist())
+
+
+def _resolved(views: Views, host: str) -> str:
+    """Return a query of the host that a name means.
+
+    Raises:
+        UserError: nobody knows it.
+    """
+    names = [row[0] for row in views.con.execute("select distinct alias from aliases").fetchall()]
+    if host.lower() in names:
+        return f"select host from aliases where alias = {literal(host.lower())}"
+    near = get_close_matches(host.lower(), names, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else "; `lastseen sql 'from hosts'` lists them"
+    raise UserError(f'no host is called "{host}"{hint}')
+
+
 def summary(rule: Rule, row: Mapping[str, Any]) -> str:
     """Write a finding's line.
 
@@ -160,8 +216,6 @@ def _word(value: object) -> str:
     if isinstance(value, datetime):
         return value.strftime("%H:%M") + " UTC"
     if isinstance(value, timedelta):
-        from lastseen.period import spell
-
         return spell(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))

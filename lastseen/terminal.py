@@ -10,11 +10,14 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lastseen.errors import UserError
 from lastseen.period import rfc3339, spell
 
 _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -114,3 +117,14 @@ def table(columns: Sequence[str], rows: Rows, title: str | None = None) -> None:
     if not sys.stdout.isatty():
         console.width = max(console.width, console.measure(shown).maximum)
     console.print(shown)
+
+
+def parquet(rows: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    """Write an Arrow table as Parquet to standard output, which must not be a terminal.
+
+    Raises:
+        UserError: it is one.
+    """
+    if sys.stdout.isatty():
+        raise UserError("Parquet is not for a terminal; write it to a file: … --format parquet > rows.parquet")
+    pq.write_table(rows, pa.PythonFile(sys.stdout.buffer, mode="w"), compression="zstd")
