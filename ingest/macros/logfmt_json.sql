@@ -1,7 +1,9 @@
 -- title: a logfmt line as a JSON object
 --
--- `level=info msg="say \"hi\""` becomes `{"level":"info","msg":"say \"hi\""}`: all values text, keys in
--- the order of the line, a key that comes twice twice (readers of JSON take the first). A quote that
+-- `level=info msg="say \"hi\""` becomes `{"level":"info","msg":"say \"hi\""}`: all values text,
+-- keys in
+-- the order of the line, a key that comes twice twice (readers of JSON take the first). A quote
+-- that
 -- is never closed ends with the line; escapes that JSON does not know stay as they are.
 --
 create macro logfmt_json(line) as
