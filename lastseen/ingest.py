@@ -67,7 +67,7 @@ class Result:
             pc.greater_equal(ts, pa.scalar(coverage.EARLIEST, ts.type)),
             pc.less_equal(ts, pa.scalar(now + coverage.AHEAD, ts.type)),
         )
-        self.doubtful += len(ts) - pc.sum(sound).as_py()
+        self.doubtful += len(ts) - (pc.sum(sound).as_py() or 0)
         span = pc.min_max(ts.filter(sound)).as_py()
         self.since = min(filter(None, (self.since, span["min"])), default=None)
         self.until = max(filter(None, (self.until, span["max"])), default=None)
