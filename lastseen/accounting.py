@@ -32,7 +32,7 @@ REJECT_SCHEMA = pa.schema([
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Open:
     """A chunk of which rows may still come."""
 
