@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class Account:
         self._skip = skip
         self._rest = rest
         self._open: deque[_Open] = deque()
+        """DuckDB feeds from a thread of its own, so it is copied before it is walked."""
         self._settled = 0
         self.skipped = 0
         """Lines that are no records and no loss."""
@@ -102,17 +104,15 @@ class Account:
                 yield from self._rejects(done, missing)
 
     def _see(self, lines: Ints) -> None:
-        for one in self._open:
-            if not len(one.chunk.lines):
-                continue
+        chunks = [one for one in tuple(self._open) if len(one.chunk.lines)]
+        for one, following in zip_longest(chunks, chunks[1:]):
             mine = lines[np.searchsorted(lines, one.chunk.lines[0]) :]
-            if one is not self._open[-1]:
-                following = self._open[self._open.index(one) + 1].chunk.lines[0]
-                mine = mine[: np.searchsorted(mine, following)]
+            if following:
+                mine = mine[: np.searchsorted(mine, following.chunk.lines[0])]
             one.seen[np.searchsorted(one.chunk.lines, mine, side="right") - 1] = True
 
     def _note(self, lines: Ints, reasons: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
-        for one in self._open:
+        for one in tuple(self._open):
             inside = (lines >= one.chunk.lines[0]) & (lines <= one.chunk.lines[-1])
             if inside.any():
                 one.reasons.append((lines[inside], reasons.filter(pa.array(inside))))
