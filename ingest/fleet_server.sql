@@ -5,22 +5,18 @@
 -- record: ^##|^(\S+ +){0,9}?(\{"[^"]*":[^ ]|\{ ?"(ts|level)"|level=|ts=\d|\d{4}/\d\d/|Fleet cron ')
 -- skip:   ^##|^\s*$
 --
--- What `fleet serve` writes to stderr, bare or behind the prefix of journald, syslog, Docker,
--- kubectl
--- or CloudWatch, in each form it has had:
--- - logfmt: `level=… ts=…` (go-kit), `ts=… level=…` (slog, since Fleet 4.81), or without a level
+-- What `fleet serve` writes to stderr, in each form it has had:
+-- - logfmt: `level=… ts=…` (go-kit), `ts=… level=…` (slog, since 4.81), or without a level
 -- - JSON: keys sorted (go-kit), or `ts`, `level`, `msg` first and whole seconds (slog)
--- - lines of Go itself: `2025/07/02 20:43:07 http: TLS handshake error from …`, in local time
--- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:`, then a line of
--- JSON
--- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again, and float seconds in
--- cron.
+-- - lines of Go: `2025/07/02 20:43:07 http: TLS handshake error from …`, in local time
+-- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:` and a line of JSON
+-- each bare, or behind the prefix of journald, syslog, Docker, kubectl or CloudWatch.
+--
+-- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again; float seconds in cron.
 -- A key may come twice. The host is host_uuid, hostID, host_id, `id` beside `type` (nanoMDM), or
--- stands
--- as `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is the error's.
--- Handshake lines and cron mail have no level but call themselves errors. Lines of no form (a
--- panic of
--- Go) become one row after the line they follow, with its time.
+-- `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is the error's.
+-- Handshake lines and cron mail have no level but call themselves errors. Lines of no form, such as
+-- a panic of Go, become one row after the line they follow, with its time.
 --
 with
     cut as (
