@@ -21,14 +21,16 @@ REASON = "reject"
 REJECT_SCHEMA = pa.schema([
     ("ts", pa.timestamp("us", "UTC")),
     ("format", pa.string()),
-    ("emitter", pa.string()),
     ("file", pa.string()),
     ("line", pa.int64()),
     ("reason", pa.string()),
     ("text", pa.string()),
+    ("emitter", pa.string()),
+    ("zone", pa.string()),
+    ("file_time", pa.timestamp("us", "UTC")),
     (DAY, pa.date32()),
 ])  # fmt: skip
-"""The table of rejects; ``ts`` is when the record was rejected."""
+"""The table of rejects: ``ts`` is when; the last three are what `replay` needs to read the text again."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -40,6 +42,8 @@ class _Open:
     chunk: Chunk
     seen: npt.NDArray[np.bool_]
     reasons: list[tuple[Ints, Any]] = field(default_factory=list)
+    bad: list[Ints] = field(default_factory=list)
+    """Lines of which the query made no row."""
 
 
 class Account:
@@ -84,6 +88,7 @@ class Account:
         if whole:
             return batch
         bad = batch.filter(pc.invert(good))
+        self._miss(bad["line"].to_numpy(zero_copy_only=False))
         if REASON in batch.schema.names:
             self._note(bad["line"].to_numpy(zero_copy_only=False), bad[REASON].cast(pa.string()))
         return batch.filter(good)
@@ -102,6 +107,7 @@ class Account:
             missing = np.flatnonzero(~done.seen)
             if len(missing):
                 yield from self._rejects(done, missing)
+            yield from self._inside(done)
 
     def _see(self, lines: Ints) -> None:
         chunks = [one for one in tuple(self._open) if len(one.chunk.lines)]
@@ -116,6 +122,26 @@ class Account:
             inside = (lines >= one.chunk.lines[0]) & (lines <= one.chunk.lines[-1])
             if inside.any():
                 one.reasons.append((lines[inside], reasons.filter(pa.array(inside))))
+
+    def _miss(self, lines: Ints) -> None:
+        for one in tuple(self._open):
+            if len(lines) and len(one.chunk.lines):
+                one.bad.append(lines[lines >= one.chunk.lines[0]])
+
+    def _inside(self, done: _Open) -> Iterator[tuple[Ints, Any, Any]]:
+        """Yield lines of which no row was made, inside records of which other lines are rows."""
+        if not done.bad:
+            return
+        lines = np.unique(np.concatenate(done.bad))
+        if self._open:
+            lines = lines[lines < self._open[0].chunk.lines[0]]
+        at = np.searchsorted(done.chunk.lines, lines, side="right") - 1
+        lost = done.seen[at] & (lines > done.chunk.lines[at])
+        for record in np.unique(at[lost]):
+            parts = done.chunk.texts[int(record)].as_py().split("\n")
+            mine = lines[lost & (at == record)]
+            texts = [parts[n] for n in mine - done.chunk.lines[record]]
+            yield mine, pa.array([f"no shape of {self._what} fits it"] * len(mine)), pa.array(texts, pa.string())
 
     def _rejects(self, done: _Open, missing: Ints) -> Iterator[tuple[Ints, Any, Any]]:
         texts = done.chunk.texts.cast(pa.string()).take(pa.array(missing))

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +23,7 @@ from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader, open_bytes
 
 Progress = Callable[[int], None]
-"""Told how many more bytes were read, unpacked."""
+"""Told how many bytes were read by now, unpacked."""
 _OUT = 65_536
 """Rows that leave DuckDB at a time."""
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
@@ -67,7 +67,7 @@ class Result:
             pc.greater_equal(ts, pa.scalar(coverage.EARLIEST, ts.type)),
             pc.less_equal(ts, pa.scalar(now + coverage.AHEAD, ts.type)),
         )
-        self.doubtful += len(ts) - pc.sum(sound).as_py()
+        self.doubtful += len(ts) - (pc.sum(sound).as_py() or 0)
         span = pc.min_max(ts.filter(sound)).as_py()
         self.since = min(filter(None, (self.since, span["min"])), default=None)
         self.until = max(filter(None, (self.until, span["max"])), default=None)
@@ -96,6 +96,7 @@ class Ingest:
         self._lake = lake
         self._now = now
         self._schema = formats.schema(con, form)
+        self._before = 0
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
         """Read what is new in files, a commit for every few of them.
@@ -123,6 +124,7 @@ class Ingest:
                 while waiting and len(commit.results) < _COMMIT_FILES and commit.bytes < _COMMIT_BYTES:
                     commit.results.append(self._file(commit, waiting.popleft(), zone, progress))
                 self._finish(commit)
+                self._before += commit.bytes
             yield from commit.results
 
     def _file(self, commit: _Commit, file: LogFile, zone: str | None, progress: Progress) -> Result:
@@ -135,8 +137,7 @@ class Ingest:
                 record = self._form.record.pattern if self._form.record else None
                 line = bookmark.lines + (not bookmark.inside_line)
                 reader = Reader(stream, record, line, bookmark.tail)
-                self._describe(file, zone)
-                self._read(commit, reader, bookmark, result, progress)
+                self._read(commit, reader, bookmark, result, self._describe(file, zone), progress)
         except UserError as error:
             result.problem = str(error)
             return result
@@ -149,22 +150,36 @@ class Ingest:
         self._cover(commit, file, new, result)
         return result
 
-    def _describe(self, file: LogFile, zone: str | None) -> None:
-        written = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
-        formats.describe_file(
-            self._con, file=file.name, emitter=file.emitter, zone=zone or self._form.zone, file_time=written
-        )
+    def _describe(self, file: LogFile, zone: str | None) -> dict[str, Any]:
+        """Tell the format's query about the file; return that."""
+        known = {
+            "file": file.name,
+            "emitter": file.emitter,
+            "zone": zone or self._form.zone,
+            "file_time": datetime.fromtimestamp(file.path.stat().st_mtime, UTC),
+        }
+        formats.describe_file(self._con, **known)
+        return known
 
-    def _read(self, commit: _Commit, reader: Reader, bookmark: Bookmark, result: Result, progress: Progress) -> None:
+    def _read(
+        self,
+        commit: _Commit,
+        reader: Reader,
+        bookmark: Bookmark,
+        result: Result,
+        known: dict[str, Any],
+        progress: Progress,
+    ) -> None:
         """Run the format's query over a file's records; what is a row goes one way, what is not the other."""
         rest = bookmark.lines if bookmark.inside_line else None
         account = Account(self._form.name, self._form.skip, rest)
-        known = commit.seen_rejects[f"{self._form.name}.{bookmark.key}.lines"] or 0 if bookmark.key else 0
+        past = (commit.seen_rejects[f"{self._form.name}.{bookmark.key}.lines"] or 0) if bookmark.key else 0
+        reject = partial(self._reject, commit, result, account, known, past)
 
         def records() -> Iterator[Any]:
             for chunk in reader.chunks():
                 yield from account.feed(chunk).batches()
-                progress(reader.consumed)
+                progress(self._before + commit.bytes + reader.consumed)
 
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)
@@ -174,24 +189,26 @@ class Ingest:
                 result.count(rows["ts"], self._now)
                 commit.rows.write(rows)
                 upto = int(batch["line"][-1].as_py()) if batch.num_rows else 0
-                self._reject(commit, result, account, upto, known)
+                reject(upto)
         except duckdb.Error as error:
             raise UserError(f"{self._form.source.path}: on {result.file}: {error}") from None
-        self._reject(commit, result, account, None, known)
+        reject(None)
         result.skipped = account.skipped
 
-    def _reject(self, commit: _Commit, result: Result, account: Account, upto: int | None, known: int) -> None:
+    def _reject(
+        self, commit: _Commit, result: Result, account: Account, known: dict[str, Any], past: int, upto: int | None
+    ) -> None:
+        """Keep what turned out to be no row, but for lines that a crashed run kept already."""
         for lines, reasons, texts in account.settle(upto):
             result.rejects += len(lines)
-            new = lines > known
-            count = int(np.count_nonzero(new))
-            constant = {
-                "ts": self._now, "format": self._form.name, "emitter": None, "file": result.file, DAY: self._now.date()
-            }  # fmt: skip
-            columns = {name: pa.repeat(pa.scalar(v, REJECT_SCHEMA.field(name).type), count) for name, v in constant.items()}
-            mask = pa.array(new)
-            columns |= {"line": pa.array(lines[new]), "reason": reasons.filter(mask), "text": texts.filter(mask)}
-            commit.rejects.write(pa.record_batch(columns))
+            new = pa.array(lines > past)
+            constant = {**known, "ts": self._now, "format": self._form.name, DAY: self._now.date()}
+            columns = {
+                name: pa.repeat(pa.scalar(value, REJECT_SCHEMA.field(name).type), len(lines))
+                for name, value in constant.items()
+            }
+            columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
+            commit.rejects.write(pa.record_batch(columns).filter(new))
 
     def _cover(self, commit: _Commit, file: LogFile, marks: dict[str, int], result: Result) -> None:
         """Note what a reading proves, unless that was noted before."""

@@ -6,7 +6,7 @@ them, so a caller looks at the bookmark first and writes only what is new, under
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,11 +19,10 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from lastseen.errors import Exit, UserError
-from lastseen.parquet import DAY, PartWriter
+from lastseen.parquet import DAY, Part, PartWriter
 
 REJECTS = "rejects"
 COVERAGE = "coverage"
-RESERVED = frozenset({REJECTS, COVERAGE})
 
 _CONFIGURATION = {
     "delta.checkpointInterval": "20",  # commits slow down as the log grows
@@ -76,6 +75,11 @@ class Lake:
             return None
         schema = pa.schema(table.schema().to_arrow())
         return pa.schema([column for column in schema if column.name != DAY])
+
+    def partitioned_schema(self, name: str) -> Any:  # noqa: ANN401 - pyarrow ships no types
+        """Return a table's Arrow schema with the partition column, as a writer wants it."""
+        schema = self.schema(name)
+        return None if schema is None else schema.append(pa.field(DAY, pa.date32()))
 
     def files(self, name: str, since: date | None = None, until: date | None = None) -> list[str]:
         """Return the Parquet files of a table's days, both ends included.
@@ -137,12 +141,15 @@ class Writer:
         if there is not None:
             _agree(name, there, schema)
         self._parts = PartWriter(self._root, schema)
+        self._closed: list[Part] = []
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._parts.discard()
+        for part in self._closed:
+            (self._root / part.path).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise unwritable(self._root, error) from error
 
@@ -150,25 +157,28 @@ class Writer:
         """Take a batch of rows; its columns are cast to the table's."""
         self._parts.write(batch.select(self.schema.names).cast(self.schema))
 
-    def commit(self, marks: Mapping[str, int], replaces: Iterable[str] = ()) -> int:
+    def close(self) -> int:
+        """Finish the Parquet files, which ``commit`` does too; return how many there are."""
+        self._closed += self._parts.close()
+        self._parts = PartWriter(self._root, self.schema)
+        return len(self._closed)
+
+    def commit(self, marks: Mapping[str, int], replaces: Sequence[str] = ()) -> None:
         """Make the rows and the bookmarks seen, at once, in place of files that they replace.
 
         Args:
             marks: Bookmarks by name.
             replaces: Paths of Parquet files of the table, as ``Lake.files`` gives them.
 
-        Returns:
-            The number of Parquet files written.
-
         Raises:
             UserError: the disk is full, or the table cannot be written.
         """
         try:
-            parts = self._parts.close()
+            self.close()
             table = self._lake.ready(self._name, self.schema)
             added = [
                 AddAction(part.path, part.size, {DAY: part.day}, part.written, not replaces, part.stats)
-                for part in parts
+                for part in self._closed
             ]
             table.create_write_transaction(
                 [*added, *_removed(self._root, replaces)],
@@ -179,11 +189,10 @@ class Writer:
             )
         except (DeltaError, OSError) as error:
             raise unwritable(self._root, error) from error
-        self._parts = PartWriter(self._root, self.schema)
-        return len(parts)
+        self._closed = []
 
 
-def _removed(root: Path, paths: Iterable[str]) -> list[RemoveAction]:
+def _removed(root: Path, paths: Sequence[str]) -> list[RemoveAction]:
     now = int(time.time() * 1000)
     relative = [str(Path(path).relative_to(root.resolve())) for path in paths]
     return [
@@ -248,8 +257,3 @@ def unwritable(path: Path, error: Exception) -> UserError:
     if "Permission denied" in text or "os error 13" in text:
         return UserError(f"{path}: may not be written by this user; nothing of this was committed")
     return UserError(f"{path}: could not be written: {text[:300]}; nothing of this was committed", Exit.DAMAGED)
-
-
-def logs(tables: Sequence[str]) -> list[str]:
-    """Return the log tables among a lake's tables."""
-    return [name for name in tables if name not in RESERVED]

@@ -1,0 +1,95 @@
+"""Is every content file sound? What ``lastseen lint`` prints, and what the tests of the content call."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lastseen import formats, intake, reports, rules, sqlfile
+from lastseen.errors import Problem, UserError
+from lastseen.formats import Format
+from lastseen.ingest import LogFile
+from lastseen.project import Project, shipped
+from lastseen.views import FIELDS as VIEW_FIELDS
+from lastseen.workspace import Workspace
+
+
+def problems(space: Workspace) -> Iterator[Problem]:
+    """Yield all that is wrong with a project's formats, rules, views and reports."""
+    known = yield from _formats(space.project)
+    yield from _samples(space.project, known)
+    yield from _rules(space, sound=bool(known))
+    yield from reports.problems(space)
+
+
+def _formats(project: Project) -> Iterator[Problem]:
+    """Yield the formats' problems; return those formats that can be used."""
+    known: dict[str, Format] = {}
+    for path in project.content("ingest", "*.sql").values():
+        try:
+            file = sqlfile.read(path)
+            yield from sqlfile.problems(file, formats.FIELDS, formats.REQUIRED)
+            form = formats.parse(file)
+            with formats.prepare(project) as con:
+                formats.schema(con, form)
+            known[form.name] = form
+        except UserError as error:
+            yield from _spread(path, error)
+    return known
+
+
+def _samples(project: Project, known: dict[str, Format]) -> Iterator[Problem]:
+    """Each format has a sample that it alone claims."""
+    for form in known.values():
+        places = [base for base in project.layers("sample_logs")]
+        found = [path for base in places for path in sample_files(base, form.name)]
+        if not found:
+            where = (places[0] if places else shipped() / "sample_logs") / f"{form.name}.log"
+            yield Problem(form.source.path, 0, f"there is no sample of it; write {where}")
+        for path in found:
+            try:
+                claimed = intake.sniff(known, LogFile(path, "sample")).name
+            except UserError as error:
+                yield Problem(path, 0, str(error))
+                continue
+            if claimed != form.name:
+                yield Problem(path, 0, f"the sample of {form.name} is claimed by {claimed}; sharpen its sniff")
+
+
+def sample_files(base: Path, name: str) -> list[Path]:
+    """Return a format's samples: ``NAME.*``, or the files of a folder ``NAME``."""
+    inside = sorted((base / name).glob("*")) if (base / name).is_dir() else []
+    return [path for path in sorted(base.glob(f"{name}.*")) if path.is_file()] + inside
+
+
+def _rules(space: Workspace, *, sound: bool) -> Iterator[Problem]:
+    """Every view and rule binds, and a rule's alert names what its query returns."""
+    for path in space.project.content("rules/views", "*.sql").values():
+        try:
+            yield from sqlfile.problems(sqlfile.read(path), VIEW_FIELDS, VIEW_FIELDS)
+        except UserError as error:
+            yield from _spread(path, error)
+    loaded = {}
+    for name, path in space.project.content("rules", "*.sql").items():
+        try:
+            file = sqlfile.read(path)
+            yield from rules.problems(file)
+            loaded[name] = rules.parse(file)
+        except UserError as error:
+            yield from _spread(path, error)
+    if not sound:
+        return
+    try:
+        with space.views(reports.EPOCH) as views:
+            for rule in loaded.values():
+                try:
+                    rules.bind(views, rule)
+                except UserError as error:
+                    yield from _spread(rule.source.path, error)
+    except UserError as error:
+        yield from _spread(space.project.root, error)
+
+
+def _spread(path: Path, error: UserError) -> Iterator[Problem]:
+    """Turn an error's lines into problems, each at the line that it names."""
+    for text in str(error).split("\n" if str(error).count(str(path)) > 1 else "\0"):
+        place, _, what = text.removeprefix(f"{path}:").partition(": ")
+        yield Problem(path, int(place), what) if place.isdigit() else Problem(path, 0, text.removeprefix(f"{path}: "))

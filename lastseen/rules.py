@@ -1,0 +1,232 @@
+"""Reads ``rules/``; a rule over its window gives findings."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from string import Formatter
+from typing import Any
+
+import duckdb
+
+from lastseen import sqlfile
+from lastseen.database import literal
+from lastseen.errors import Problem, UserError
+from lastseen.period import period, spell
+from lastseen.project import Project
+from lastseen.sqlfile import SqlFile
+from lastseen.views import Views, Window
+
+REQUIRED = ("title", "severity", "window", "alert")
+FIELDS = (*REQUIRED, "explains", "every")
+SEVERITIES = ("low", "medium", "high", "critical")
+CAUSES = (
+    "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
+    "osquery-stalled", "mdm-channel", "push-certificate", "identity-certificate", "tls-trust",
+    "lock-contention", "request-storm", "not-now", "queue-blocked", "command-failed", "declaration-stuck",
+    "verification-stalled", "server-error", "clock-skew", "collection-gap",
+)  # fmt: skip
+COLUMNS = ("host", "since", "until")
+"""What every rule's query returns; any other column is evidence."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A query that returns what is wrong."""
+
+    source: SqlFile
+    title: str
+    severity: str
+    window: timedelta
+    """How far back it looks."""
+    alert: str
+    """One line for a person, with ``{column}`` for what the query returns."""
+    explains: str | None
+    """The cause that its findings are evidence of."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.source.name
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row that a rule returned."""
+
+    rule: str
+    severity: str
+    title: str
+    host: str | None
+    """None is the server, or the whole fleet."""
+    since: datetime
+    until: datetime
+    summary: str
+    evidence: Mapping[str, Any]
+    prose: str = ""
+    """What the rule's file says: why it matters, what is harmless, what to look at first."""
+    explains: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What makes it the same trouble as another night's finding."""
+        return self.rule, self.host
+
+
+def load(project: Project) -> dict[str, Rule]:
+    """Read every rule of a project.
+
+    Raises:
+        UserError: a rule's header is wrong.
+    """
+    return {path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()}
+
+
+def parse(file: SqlFile) -> Rule:
+    """Make a rule of its file.
+
+    Raises:
+        UserError: a field is missing or has no such value.
+    """
+    if file["severity"] not in SEVERITIES:
+        raise UserError(f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"')
+    explains = file.fields.get("explains")
+    if explains is not None and explains not in CAUSES:
+        raise UserError(f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}')
+    try:
+        window = period(file["window"])
+    except UserError as error:
+        raise UserError(f"{file.at('window')}: {error}") from None
+    return Rule(file, file["title"], file["severity"], window, file["alert"], explains)
+
+
+def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None) -> list[Finding]:
+    """Run rules up to a moment, the worst findings first.
+
+    Args:
+        views: The database they run in.
+        rules: By name.
+        until: The moment that they judge at, UTC.
+        since: Look back to here, where that is further than a rule's own window.
+
+    Raises:
+        UserError: a rule does not run.
+    """
+    found: list[Finding] = []
+    for rule in rules.values():
+        own = until - rule.window
+        views.window(Window(min(own, since) if since else own, until))
+        found += run(views, rule)
+    return sorted(found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or ""))
+
+
+def run(views: Views, rule: Rule) -> Iterator[Finding]:
+    """Yield what one rule finds in the window that is set.
+
+    Raises:
+        UserError: its query does not run, or lacks a column.
+    """
+    place = f"{rule.source.path}:{rule.source.query_line}"
+    try:
+        result = views.con.sql(rule.source.query)
+        columns = result.columns
+        rows = result.to_arrow_table().to_pylist()
+    except duckdb.Error as error:
+        raise UserError(f"{place}: {error}") from None
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise UserError(f"{place}: the query must return {', '.join(missing)}")
+    for row in rows:
+        evidence = {key: value for key, value in row.items() if key not in COLUMNS}
+        yield Finding(
+            rule.name, rule.severity, rule.title, row["host"], row["since"], row["until"],
+            summary(rule, row), evidence, rule.source.prose, rule.explains,
+        )  # fmt: skip
+
+
+def bind(views: Views, rule: Rule) -> None:
+    """See whether a rule could run.
+
+    Raises:
+        UserError: its query does not bind, lacks a column, or its alert names one that is not there.
+    """
+    place = f"{rule.source.path}:{rule.source.query_line}"
+    try:
+        columns = views.con.sql(rule.source.query).columns
+    except duckdb.Error as error:
+        raise UserError(f"{place}: {error}") from None
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise UserError(f"{place}: the query must return {', '.join(missing)}")
+    summary(rule, dict.fromkeys(columns))
+
+
+def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
+    """Return findings and coverage as ``check --json`` prints them."""
+    covered = views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
+    return {
+        "now": now,
+        "findings": [{name: getattr(finding, name) for name in named} for finding in found],
+        "coverage": covered,
+    }
+
+
+def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> list[dict[str, Any]]:
+    """Return the heartbeat gaps of a window, of one host or of all.
+
+    Raises:
+        UserError: nobody knows the host.
+    """
+    views.window(Window(since, until))
+    where = ""
+    if host is not None:
+        where = f"where host = ({_resolved(views, host)})"
+    return list(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist())
+
+
+def _resolved(views: Views, host: str) -> str:
+    """Return a query of the host that a name means.
+
+    Raises:
+        UserError: nobody knows it.
+    """
+    names = [row[0] for row in views.con.execute("select distinct alias from aliases").fetchall()]
+    if host.lower() in names:
+        return f"select host from aliases where alias = {literal(host.lower())}"
+    near = get_close_matches(host.lower(), names, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else "; `lastseen sql 'from hosts'` lists them"
+    raise UserError(f'no host is called "{host}"{hint}')
+
+
+def summary(rule: Rule, row: Mapping[str, Any]) -> str:
+    """Write a finding's line.
+
+    Raises:
+        UserError: the rule's ``alert`` names a column that its query does not return.
+    """
+    values = {key: "the server" if key == "host" and value is None else _word(value) for key, value in row.items()}
+    try:
+        return rule.alert.format_map(values)
+    except KeyError as error:
+        raise UserError(f"{rule.source.at('alert')}: alert names {error}, which the query does not return") from None
+
+
+def _word(value: object) -> str:
+    """Write a value inside a sentence."""
+    if isinstance(value, datetime):
+        return value.strftime("%H:%M") + " UTC"
+    if isinstance(value, timedelta):
+        return spell(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "?" if value is None else str(value)
+
+
+def problems(file: SqlFile) -> Iterator[Problem]:
+    """Yield what is wrong with a rule's header, all of it."""
+    yield from sqlfile.problems(file, FIELDS, REQUIRED)
+    for place, *_ in Formatter().parse(file.fields.get("alert", "")):
+        if re.search(r"[\r\n]", place):
+            yield Problem(file.path, file.field_lines["alert"], "alert is one line")

@@ -1,0 +1,163 @@
+"""The lake's tables as DuckDB views, and over them the views that rules share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lastseen import coverage, database, sqlfile
+from lastseen.accounting import REJECT_SCHEMA
+from lastseen.errors import Problem, UserError
+from lastseen.lake import COVERAGE, REJECTS, Lake
+from lastseen.parquet import DAY
+from lastseen.project import Project
+from lastseen.settings import Policy, Settings
+from lastseen.sqlfile import SqlFile
+
+FIELDS = ("title",)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The span a query looks at: from ``since``, up to but without ``until``, both UTC."""
+
+    since: datetime
+    until: datetime
+
+
+class Views:
+    """A database over a lake: a view for each table, ``events``, the policy, and ``rules/views``."""
+
+    def __init__(
+        self,
+        project: Project,
+        lake: Lake,
+        settings: Settings,
+        schemas: Mapping[str, Any],
+        now: datetime,
+        since: datetime | None = None,
+    ) -> None:
+        """Open the lake as it is now.
+
+        Args:
+            project: Whose ``rules/views`` to use.
+            lake: What to read.
+            settings: For the policy.
+            schemas: The Arrow schema of each format's table; one that is not in the lake is an empty view.
+            now: The latest moment that queries may know of.
+            since: Days before this one are left out; None reads all there are.
+        """
+        self.con = database.connect()
+        self.files: list[str] = []
+        """The Parquet files that the views read."""
+        self.script: list[str] = []
+        """The statements that made the views, for another DuckDB to run."""
+        self.now = now
+        self._lake = lake
+        self._since = since.date() if since else None
+        own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
+        mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
+        tables: dict[str, Any] = {**schemas, **own, **mine}
+        self._make("policy", policy(settings))
+        for name, schema in tables.items():
+            self._make(name, self._table(name, schema))
+        self._make("events", _events([name for name in tables if name not in mine]))
+        self.window(Window(now - timedelta(days=1), now))
+        self._shared(project)
+
+    def window(self, window: Window) -> None:
+        """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
+        values = {"since": window.since, "until": window.until, "now": self.now}
+        database.set_variables(self.con, values)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.con.close()
+
+    def __enter__(self) -> "Views":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _make(self, name: str, query: str) -> None:
+        statement = f"create view {database.name(name)} as {query}"
+        self.con.execute(statement)
+        self.script.append(statement)
+
+    def _table(self, name: str, wanted: Any) -> str:  # noqa: ANN401 - pyarrow ships no types
+        """Return the query of one table; columns that the files lack are NULL."""
+        there = self._lake.schema(name)
+        columns = wanted if there is None else pa.unify_schemas([wanted, there])
+        files = self._lake.files(name, self._since) if there is not None else []
+        self.files += files
+        kinds = dict(zip(columns.names, self._types(columns), strict=True))
+        if not files:
+            nothing = ", ".join(f"cast(null as {kind}) as {database.name(key)}" for key, kind in kinds.items())
+            return f"select {nothing} where false"
+        source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
+        have = set(self.con.sql(f"from {source} limit 0").columns)
+        picked = ", ".join(
+            database.name(key) if key in have else f"cast(null as {kind}) as {database.name(key)}"
+            for key, kind in kinds.items()
+        )
+        return f"select {picked} from {source}"
+
+    def _types(self, schema: Any) -> list[str]:  # noqa: ANN401 - pyarrow ships no types
+        """Return DuckDB's names of Arrow types."""
+        self.con.register("typed", schema.empty_table())
+        return [str(kind) for kind in self.con.sql("from typed").types]
+
+    def _shared(self, project: Project) -> None:
+        """Make the views of ``rules/views``, each after those that it reads."""
+        waiting = {path.stem: sqlfile.read(path) for path in project.content("rules/views", "*.sql").values()}
+        while waiting:
+            failed: list[UserError] = []
+            for name, file in list(waiting.items()):
+                try:
+                    self._make(name, file.query)
+                    del waiting[name]
+                except duckdb.Error as error:
+                    failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
+            if len(failed) == len(waiting) and failed:
+                raise failed[0]
+
+
+def _events(names: list[str]) -> str:
+    """Return the query of ``events``: every log table's common columns, and which table a row is from."""
+    common = "ts, host, emitter, level, process, message, file, line"
+    return " union all ".join(
+        f'select {database.literal(name)} as "table", {common} from {database.name(name)}' for name in names
+    )
+
+
+def policy(settings: Settings) -> str:
+    """Return the policy as a query: a row a scope, `all`, `platform` or `host`; NULL where it says nothing."""
+    names = [f.name for f in fields(Policy)]
+    whole = {name: getattr(Policy(), name) for name in names} | dict(settings.policy)
+    rows: list[tuple[str, str | None, Mapping[str, timedelta]]] = [("all", None, whole)]
+    rows += [("platform", name, spans) for name, spans in settings.platforms.items()]
+    rows += [("host", name, spans) for name, spans in settings.hosts.items()]
+    return " union all ".join(
+        f"select {database.literal(scope)} as scope, cast({database.literal(name)} as varchar) as name, "
+        + ", ".join(f"cast({database.literal(spans.get(key))} as interval) as {key}" for key in names)
+        for scope, name, spans in rows
+    )
+
+
+def view_problems(file: SqlFile) -> list[Problem]:
+    """Return what is wrong with a shared view's header."""
+    return list(sqlfile.problems(file, FIELDS, FIELDS))
+
+
+def spill(project: Project) -> Path:
+    """Return where queries may spill what is over their memory limit."""
+    return project.root / ".lastseen.tmp"
+
+
+def _without_day(schema: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    return pa.schema([column for column in schema if column.name != DAY])

@@ -1,0 +1,69 @@
+-- title:    Heartbeat gap
+-- severity: medium
+-- explains: host-offline
+-- every:    5 minutes
+-- window:   24 hours
+-- alert:    {host} {told}
+--
+-- A host that checks in every few seconds and then does not is off, asleep, cut off or broken. A
+-- sleep that
+-- the host's own log tells of is none of these and is not here; where that log is not collected,
+-- a closed
+-- lid looks the same. Look first whether others fell silent in the same minute: then it is the
+-- way or the
+-- server, not the host. Loosen `heartbeat` for laptops in [policy.darwin].
+--
+with
+    latest as (
+        select
+            host,
+            min(since) as since,
+            max(until) as until,
+            count(*) as gaps,
+            max(length) as longest,
+            sum(length) as total,
+            bool_or(state = 'silent') as silent,
+            max(since) filter (where state = 'silent') as silent_since
+        from gaps
+        where state in ('silent', 'gap')
+        group by host
+    ),
+    silent as (
+        select
+            host,
+            case when silent then silent_since else since end as since,
+            until,
+            gaps,
+            epoch(longest) as longest_s,
+            epoch(total) as total_s,
+            case
+                when silent
+                then 'has been silent since ' || strftime(silent_since, '%Y-%m-%d %H:%M UTC')
+                else
+                    'was silent for '
+                    || cast(round(epoch(total) / 60) as bigint)
+                    || ' min, in '
+                    || gaps
+                    || case when gaps = 1 then ' gap' else ' gaps' end
+            end as told
+        from latest
+    ),
+    never as (
+        select
+            host,
+            coalesce(last_enrolled_at, snapshot_at) as since,
+            snapshot_at as until,
+            'is in the inventory and never reported' as told
+        from hosts
+        where
+            seen_time is null
+            and snapshot_at is not null
+            and lower(coalesce(mdm_enrollment_status, '')) <> 'pending'
+            and host not in (from checkins select host)
+            and snapshot_at - coalesce(last_enrolled_at, timestamptz '2001-01-02 00:00:00+00')
+            > interval 1 hour
+    )
+from silent
+union all by name
+from never
+order by since, host

@@ -1,0 +1,48 @@
+-- title:    Stuck in Pending
+-- severity: high
+-- every:    5 minutes
+-- window:   24 hours
+-- alert:    {host}: profile {profile} is {status} for {age}; {allowed} is normal for a host that
+-- is online
+--
+-- An online Mac gets a profile within minutes: Fleet queues it within 30 seconds and pushes each
+-- minute.
+-- Pending longer than that means that the MDM channel did not carry it, whatever osquery says;
+-- verifying
+-- for two hours means that the Mac has it and osquery did not confirm it. A host that is off or
+-- asleep may
+-- stay pending for days and is not here. Look first whether other hosts are pending too: then it
+-- is the
+-- push certificate or the server.
+--
+with
+    alive as (select host, max(ts) as last_checkin from checkins group by host),
+    judged as (
+        select
+            p.*,
+            a.last_checkin,
+            p.until - p.since as age,
+            case p.status when 'pending' then h.pending_after else h.verifying_after end as allowed,
+            h.heartbeat_period + h.heartbeat_grace as allowed_silence,
+            h.os_version,
+            h.platform
+        from pending as p
+        join hosts as h on h.host = p.host
+        join alive as a on a.host = p.host
+    )
+select
+    host,
+    since,
+    until,
+    profile,
+    status,
+    age,
+    allowed,
+    operation,
+    detail,
+    os_version,
+    not_before,
+    last_checkin
+from judged
+where age > allowed and last_checkin >= until - allowed_silence and until >= getvariable('since')
+order by since, host

@@ -1,0 +1,59 @@
+-- title: Every proof that a host was alive, from every log
+--
+-- `channel` says how: osquery, orbit, desktop and mdm are requests that reached Fleet or the
+-- proxy; own log
+-- is a line that the host itself wrote; seen is Fleet's word for the last osquery request. A
+-- failed request
+-- is a proof of life too. Names are resolved; a name that nobody knows stays as the log had it.
+--
+with
+    sightings as (
+        select ts, host as name, channel, 'nginx_access' as "table"
+        from nginx_access
+        where channel in ('osquery', 'orbit', 'desktop', 'mdm')
+        union all
+        select ts, host, channel, 'alb_access'
+        from alb_access
+        where channel in ('osquery', 'orbit', 'desktop', 'mdm')
+        union all
+        select
+            ts,
+            coalesce(host, ip),
+            case
+                when contains(uri, '/osquery/')
+                then 'osquery'
+                when contains(uri, '/orbit/')
+                then 'orbit'
+                when contains(uri, '/fleet/device/')
+                then 'desktop'
+                when starts_with(uri, '/mdm/apple/')
+                then 'mdm'
+            end as channel,
+            'fleet_server'
+        from fleet_server
+        where component = 'http' and channel is not null
+        union all
+        select ts, host, 'own log', 'orbit'
+        from orbit
+        union all
+        select ts, host, 'own log', 'osquery_status'
+        from osquery_status
+        union all
+        select ts, host, 'osquery', 'osquery_results'
+        from osquery_results
+        union all
+        select ts, host, 'own log', 'unified_log'
+        from unified_log
+        union all
+        select seen_time, host, 'seen', 'fleet_hosts'
+        from fleet_hosts
+        where seen_time is not null
+        union all
+        select last_mdm_checked_in_at, host, 'mdm', 'fleet_hosts'
+        from fleet_hosts
+        where last_mdm_checked_in_at is not null
+    )
+select s.ts, coalesce(a.host, s.name) as host, s.channel, s."table"
+from sightings as s
+left join aliases as a on lower(s.name) = a.alias
+where s.name is not null and s.ts < getvariable('until')

@@ -1,0 +1,60 @@
+-- title: One row a host, as it was last known, with the policy that holds for it
+--
+-- From Fleet's newest snapshot before the window's end; a host that only its own log tells of has
+-- no more
+-- than its name. Where there is no inventory at all, whoever checked in is a host. The policy
+-- columns are
+-- the nearest that lastseen.toml says: the host's, else its platform's, else everyone's.
+--
+with
+    inventory as (
+        select *
+        from fleet_hosts
+        where ts <= getvariable('until')
+        qualify row_number() over (partition by host order by ts desc) = 1
+    ),
+    others as (
+        select distinct host
+        from checkins
+        where
+            host is not null
+            and host not in (from inventory select host)
+            and (channel = 'own log' or not exists (from inventory))
+    ),
+    known as (
+        select
+            host,
+            uuid,
+            hardware_serial,
+            platform,
+            os_version,
+            team,
+            primary_ip,
+            seen_time,
+            detail_updated_at,
+            last_enrolled_at,
+            last_mdm_checked_in_at,
+            mdm_enrollment_status,
+            mdm_connected,
+            orbit_version,
+            hardware_model,
+            ts as snapshot_at
+        from inventory
+        union all by name
+        select host
+        from others
+    )
+select
+    known.*,
+    coalesce(
+        own.heartbeat_period, kind.heartbeat_period, everyone.heartbeat_period
+    ) as heartbeat_period,
+    coalesce(
+        own.heartbeat_grace, kind.heartbeat_grace, everyone.heartbeat_grace
+    ) as heartbeat_grace,
+    coalesce(own.pending_after, kind.pending_after, everyone.pending_after) as pending_after,
+    coalesce(own.verifying_after, kind.verifying_after, everyone.verifying_after) as verifying_after
+from known
+join policy as everyone on everyone.scope = 'all'
+left join policy as kind on kind.scope = 'platform' and lower(kind.name) = lower(known.platform)
+left join policy as own on own.scope = 'host' and lower(own.name) = lower(known.host)
