@@ -130,7 +130,7 @@ HOSTS = (
 HOST = {host.name: host for host in HOSTS}
 MACS = tuple(host for host in HOSTS if host.mdm)
 
-FLEET, PROXY, ADMIN = "203.0.113.10", "203.0.113.20", "192.0.2.5"
+FLEET, PROXY, BALANCER, ADMIN = "203.0.113.10", "203.0.113.20", "203.0.113.30", "192.0.2.5"
 URL = "https://fleet.example.com"
 CRITICAL = "Lock wait timeout exceeded; try restarting transaction"
 DEADLOCK = "Error 1213 (40001): Deadlock found when trying to get lock; try restarting transaction"
@@ -141,14 +141,14 @@ REFETCH_CLICKED = at("09:12:00.310")
 """An admin asks for new vitals of every host."""
 REFETCHED = {
     "mac-011": "09:12:09", "mac-012": "09:13:29", "mac-013": "09:12:33", "mac-014": "09:12:38",
-    "mac-015": "09:12:51", "mac-017": "09:12:47", "mac-018": "09:14:02", "mac-019": "09:12:12",
+    "mac-015": "09:12:51", "mac-017": "09:12:47", "mac-018": "09:14:02", "mac-019": "09:12:48",
     "linux-02": "09:14:06", "win-01": "09:14:09",
 }  # fmt: skip
 """When each host's new vitals were saved."""
 MOVED = at("09:13:01.204")
 """The two Macs are in the team that has the profile "FileVault"."""
 PUSH_CERTIFICATE_ENDS = at("08:40:00")
-REFUSED = ("05:00:41", "05:39:10")
+REFUSED = ("05:00:41", "05:38:10")
 """linux-02 and Fleet's own listener cannot agree on a certificate."""
 RESTARTED = at("05:38:52")
 """Fleet starts again, with the new intermediate."""
@@ -201,6 +201,8 @@ def details(host: Host) -> list[datetime]:
 
 def seen(host: Host, moment: datetime) -> datetime | None:
     """Return when Fleet last heard of a host: it hears every ten seconds."""
+    if host.name in STUCK:
+        moment = min(moment, END - timedelta(seconds=10))
     if awake(host, moment):
         recent = moment - timedelta(seconds=draw(2, 9, "seen", host.name, moment))
         return max([recent, *[beat for beat in beats(host) if beat <= moment][-1:]])
@@ -363,9 +365,9 @@ LOCKED = (
     # when, host, error, took, the step of Fleet's that failed, what the proxy told the host
     (
         "09:12:14.118",
-        "mac-012",
+        "mac-019",
         DEADLOCK,
-        "4.104511ms",
+        "4.104511902s",
         "update host software: delete host software",
         200,
     ),
@@ -481,7 +483,8 @@ def fleet_server() -> list[Line]:
 
 def kit(when: datetime, level: str, **fields: object) -> Line:
     """Return a line as go-kit's JSON logger writes it, keys in order of the alphabet."""
-    stamp = f"{when:%Y-%m-%dT%H:%M:%S.%f}{draw(100, 999, 'nano', when, *fields)}Z"
+    nanos = draw(100_000, 999_999, "nano", when, *fields)
+    stamp = f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}{nanos}Z"
     return when, pack({"level": level, "ts": stamp} | fields, sort=True)
 
 
@@ -504,7 +507,7 @@ def _crons() -> Iterator[Line]:
         yield from _run(when, "cleanups_then_aggregation", 3.2)
     for when in every(at("10:33:11.077"), END, minutes=120):
         yield from _run(when, "mdm_apple_profile_manager", 0.2)
-        yield from _run(when + timedelta(minutes=9), "apple_mdm_apns_pusher", 0.3)
+        yield from _run(when + timedelta(minutes=8, seconds=55.9), "apple_mdm_apns_pusher", 0.5)
 
 
 def _cron_failed(when: datetime, schedule: str, job: str, details: str) -> Line:
@@ -593,7 +596,7 @@ def _lock_lines() -> Iterator[Line]:
             "took": took,
         }
         fields |= {
-            "ip_addr": PROXY,
+            "ip_addr": BALANCER if host.branch else PROXY,
             "x_for_ip_addr": host.ip,
             "uri": "/api/osquery/distributed/write",
         }
@@ -681,16 +684,16 @@ def _proxy_said(when: datetime, level: str, text: str) -> str:
 
 def alb_access() -> list[Line]:
     """Return what the branch office's load balancer was asked."""
-    return [(r.when, _alb(r)) for r in requests() if r.branch]
+    return [(r.when, _alb(r, later(r.when, 0, 900))) for r in requests() if r.branch]
 
 
-def _alb(r: Request) -> str:
+def _alb(r: Request, when: datetime) -> str:
     account = "arn:aws:elasticloadbalancing:eu-central-1:123456789012"
     stamp = "%Y-%m-%dT%H:%M:%S.%fZ"
     port, sent = draw(49152, 65000, "alb", r), draw(400, 900, "sent", r)
-    came = r.when - timedelta(seconds=r.took)
+    came = when - timedelta(seconds=r.took)
     fields = (
-        f"https {r.when:{stamp}} app/fleet-branch/{hexa(16, 'alb')} {r.ip}:{port} {FLEET}:8080",
+        f"https {when:{stamp}} app/fleet-branch/{hexa(16, 'alb')} {r.ip}:{port} {FLEET}:8080",
         f"0.001 {r.took:.3f} 0.000 {r.status} {r.status} {sent} {r.size + 180}",
         f'"{r.method} {URL}:443{r.uri} HTTP/1.1" "{r.agent}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2',
         f"{account}:targetgroup/fleet/{hexa(16, 'target')}",
@@ -733,7 +736,7 @@ def _deadlock(when: datetime, number: int) -> Iterator[Line]:
     said = "Transactions deadlock detected, dumping detailed information."
     blocks: list[tuple[str, tuple[str, ...]]] = [(said, ())]
     for who in (1, 2):
-        ident = HOST[name].ident if who == 1 else HOST["mac-019"].ident
+        ident = HOST[name].ident if who == 1 else HOST["mac-011"].ident
         blocks += _transaction(who, ident, 418800 + 7 * number + who, table)
     blocks.append(("*** WE ROLL BACK TRANSACTION (2)", ()))
     for place, (head, below) in enumerate(blocks):
@@ -1211,7 +1214,10 @@ def unified_entries(host: Host) -> list[Entry]:
         found += _unknown_authority()
     end = COLLECTED.get(host.name, END)
     near = [START + timedelta(seconds=host.ident), end - timedelta(seconds=host.ident)]
-    found += [Entry(when, "apsd", ALIVE, "com.apple.apsd", "courier", "Info") for when in near]
+    found += [
+        Entry(later(when, 0, 999), "apsd", ALIVE, "com.apple.apsd", "courier", "Info")
+        for when in near
+    ]
     return sorted((e for e in found if e.when <= end), key=lambda e: e.when)
 
 
@@ -1229,7 +1235,7 @@ def _of_the_hour(host: Host, hour: int, when: datetime) -> Iterator[Entry]:
     if hour % 3 == 0:
         stamp = f"{when:%a %b} {when.day:2} {when:%H:%M:%S %Y}±0.0{draw(1, 9, near)}"
         clock = f'Received time {stamp} from "NTP"'
-        yield Entry(when, "timed", clock, "com.apple.timed", "text")
+        yield Entry(later(when, 1, 90), "timed", clock, "com.apple.timed", "text")
         yield Entry(near, "apsd", "", "com.apple.apsd", "", "", "Security", "activityCreateEvent")
     else:
         yield Entry(near, "apsd", ALIVE, "com.apple.apsd", "courier", "Info")

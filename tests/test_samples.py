@@ -1,4 +1,4 @@
-"""The samples are made, small, and nobody's: anyone may publish them, anyone can make them again.
+"""The samples are made, small, and nobody's: anyone may publish them, and make them again."""
 
 import re
 import subprocess
