@@ -1,6 +1,6 @@
 -- title:  Fleet server
 -- files:  fleet_server*, fleet-server*, fleet*.json*, fleet*.ndjson*, fleet*.log*
--- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-\d\dT|http: TLS handshake error|Fleet cron '
+-- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-|\d http: (TLS|panic|Accept) |Fleet cron '|\bfleet\[\d+\]:
 -- covers: fleet
 -- record: ^##|^(\S+ +){0,9}?(\{"[^"]*":[^ ]|\{ ?"(ts|level)"|level=|ts=\d|\d{4}/\d\d/|Fleet cron ')
 -- skip:   ^##|^\s*$
