@@ -188,7 +188,7 @@ select
         end
     ) as decorations,
     case
-        when starts_with(body, '{') and not json_valid(body)
+        when starts_with(body, '{') and told is null
         then 'its JSON is broken, so none of its values can be trusted'
         when source is null and not starts_with(body, '{')
         then 'it has no severity, time, thread, file and line as glog writes them'
