@@ -1,6 +1,6 @@
 -- title:  orbit and Fleet Desktop
 -- files:  orbit*, fleet-desktop*, fleet_desktop*
--- sniff:  \d{4}-\d\d-\d\dT[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC|\?\?\?) |^\{"level":.*"time":
+-- sniff:  \dT\d\d:[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC) |^\{"level":.*"time":|\borbit\[\d+\]:
 -- covers: host
 -- record: ^##|^\{"|^(\d+ )?\d{4}-\S+T\S+ ([A-Z?]{3} |\S+ \S+\[)|^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:
 -- skip:   ^##|^\s*$
