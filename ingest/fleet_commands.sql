@@ -38,7 +38,9 @@ with
     ),
     commands as (
         select
-            * exclude (page, cell),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             page.request as request,
             unnest(

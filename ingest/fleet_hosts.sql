@@ -42,7 +42,9 @@ with
     ),
     hosts as (
         select
-            * exclude (page),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             page.request as request,
             unnest(fleet_page_hosts(page)) as h

@@ -26,13 +26,15 @@ with
     ),
     hosts as (
         select
-            * exclude (page),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             unnest(fleet_page_hosts(page)) as h
         from pages
     ),
     profiles as (
-        select *, unnest(list_filter(h.mdm.profiles, lambda one: one is not null)) as p from hosts
+        select * , unnest(list_filter(h.mdm.profiles, lambda one: one is not null)) as p from hosts
     )
 select
     pulled_at as ts,
