@@ -1,26 +1,22 @@
 -- title:  Fleet server
 -- files:  fleet_server*, fleet-server*, fleet*.json*, fleet*.ndjson*, fleet*.log*
--- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-\d\dT|http: TLS handshake error|Fleet cron '
+-- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-|\d http: (TLS|panic|Accept) |Fleet cron '|\bfleet\[\d+\]:
 -- covers: fleet
 -- record: ^##|^(\S+ +){0,9}?(\{"[^"]*":[^ ]|\{ ?"(ts|level)"|level=|ts=\d|\d{4}/\d\d/|Fleet cron ')
 -- skip:   ^##|^\s*$
 --
--- What `fleet serve` writes to stderr, bare or behind the prefix of journald, syslog, Docker,
--- kubectl
--- or CloudWatch, in each form it has had:
--- - logfmt: `level=… ts=…` (go-kit), `ts=… level=…` (slog, since Fleet 4.81), or without a level
+-- What `fleet serve` writes to stderr, in each form it has had:
+-- - logfmt: `level=… ts=…` (go-kit), `ts=… level=…` (slog, since 4.81), or without a level
 -- - JSON: keys sorted (go-kit), or `ts`, `level`, `msg` first and whole seconds (slog)
--- - lines of Go itself: `2025/07/02 20:43:07 http: TLS handshake error from …`, in local time
--- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:`, then a line of
--- JSON
--- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again, and float seconds in
--- cron.
+-- - lines of Go: `2025/07/02 20:43:07 http: TLS handshake error from …`, in local time
+-- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:` and a line of JSON
+-- each bare, or behind the prefix of journald, syslog, Docker, kubectl or CloudWatch.
+--
+-- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again; float seconds in cron.
 -- A key may come twice. The host is host_uuid, hostID, host_id, `id` beside `type` (nanoMDM), or
--- stands
--- as `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is the error's.
--- Handshake lines and cron mail have no level but call themselves errors. Lines of no form (a
--- panic of
--- Go) become one row after the line they follow, with its time.
+-- `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is the error's.
+-- Handshake lines and cron mail have no level but call themselves errors. Lines of no form, such as
+-- a panic of Go, become one row after the line they follow, with its time.
 --
 with
     cut as (
@@ -97,7 +93,25 @@ with
                 then body
                 when starts_with(body, 'level=') or starts_with(body, 'ts=')
                 then logfmt_json(body)
-            end as object,
+            end as object
+        from bare
+    ),
+    parsed as (
+        select
+            *,
+            try(
+                from_json(
+                    object, '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR","message":"VARCHAR",
+                    "component":"VARCHAR","method":"VARCHAR","uri":"VARCHAR","path":"VARCHAR",
+                    "took":"VARCHAR","ip_addr":"VARCHAR","x_for_ip_addr":"VARCHAR",
+                    "user":"VARCHAR","err":"VARCHAR","internal":"VARCHAR",
+                    "ingestion-err":"VARCHAR","details":"VARCHAR","host_id":"VARCHAR",
+                    "hostID":"VARCHAR","host_uuid":"VARCHAR","hostUUID":"VARCHAR",
+                    "identifier":"VARCHAR","id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR",
+                    "schedule":"VARCHAR","uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
+                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
+                )
+            ) as told,
             case
                 when object is null
                 then
@@ -114,36 +128,10 @@ with
                     regexp_extract(
                         body,
                         '(?s)^Fleet cron ''([^'']*)'' \(last updated (\S+ \S+ [+-]\d{4})[^)]*\) raised errors'
-                        || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*)$',
+                        || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*?)\s*$',
                         ['name', 'stamp', 'errors']
                     )
             end as alert
-        from bare
-    ),
-    parsed as (
-        select
-            *,
-            try(
-                from_json(
-                    object,
-                    '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR","message":"VARCHAR","component":"VARCHAR",
-                    "method":"VARCHAR","uri":"VARCHAR","path":"VARCHAR","took":"VARCHAR","ip_addr":"VARCHAR",
-                    "x_for_ip_addr":"VARCHAR","user":"VARCHAR","err":"VARCHAR","internal":"VARCHAR",
-                    "ingestion-err":"VARCHAR","details":"VARCHAR","host_id":"VARCHAR","hostID":"VARCHAR",
-                    "host_uuid":"VARCHAR","hostUUID":"VARCHAR","identifier":"VARCHAR","id":"VARCHAR","type":"VARCHAR",
-                    "cron":"VARCHAR","schedule":"VARCHAR","uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
-                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
-                )
-            ) as told,
-            case
-                when contains(go.said, 'TLS handshake error from ')
-                then
-                    regexp_extract(
-                        go.said,
-                        'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
-                        ['ip', 'port', 'side', 'error']
-                    )
-            end as tls
         from as_json
     ),
     meant as (
@@ -161,6 +149,27 @@ with
                 when contains(told.err, 'APNS delivery failed')
                 then regexp_extract_all(told.err, 'UUID: ([^\s,]+), Error: ([^\n]*)', 1)
             end as apns_hosts,
+            case
+                when more is null and told is not null
+                then
+                    json_merge_patch(
+                        object, '{"ts":null,"level":null,"msg":null,"message":null,"component":null,
+                        "method":null,"uri":null,"path":null,"took":null,"ip_addr":null,
+                        "x_for_ip_addr":null,"user":null,"err":null,"internal":null,
+                        "ingestion-err":null,"host_id":null,"hostID":null,"host_uuid":null,
+                        "hostUUID":null,"cron":null,"schedule":null,"uuid":null,"trace_id":null,
+                        "status":null,"command_uuid":null,"request_type":null}'
+                    )::varchar
+            end as rest,
+            case
+                when contains(go.said, 'TLS handshake error from ')
+                then
+                    regexp_extract(
+                        go.said,
+                        'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
+                        ['ip', 'port', 'side', 'error']
+                    )
+            end as tls,
             more is null as own
         from parsed
     )
@@ -227,7 +236,7 @@ select
                             else told.method
                         end,
                         nullif(told.internal, ''),
-                        nullif(ltrim(told.err, ': '), ''),
+                        nullif(rtrim(ltrim(told.err, ': '), chr(10)), ''),
                         nullif(told.details, ''),
                         nullif(told."ingestion-err", '')
                     ),
@@ -274,28 +283,16 @@ select
     if(own, nullif(told.status, ''), null) as status,
     if(own, nullif(told.command_uuid, ''), null) as command_uuid,
     if(own, nullif(told.request_type, ''), null) as request_type,
-    if(own, nullif(tls.ip, ''), null) as remote_ip,
+    if(own, nullif(trim(tls.ip, '[]'), ''), null) as remote_ip,
     if(own, try_cast(tls.port as integer), null) as remote_port,
     if(own, nullif(tls.side, ''), null) as tls_side,
     if(own, nullif(tls.error, ''), null) as tls_error,
+    nullif(rest, '{}') as extra,
     case
-        when own and told is not null
-        then
-            nullif(
-                json_merge_patch(
-                    object,
-                    '{"ts":null,"level":null,"msg":null,"message":null,"component":null,"method":null,"uri":null,
-                    "path":null,"took":null,"ip_addr":null,"x_for_ip_addr":null,"user":null,"err":null,"internal":null,"ingestion-err":null,
-                    "host_id":null,"hostID":null,"host_uuid":null,"hostUUID":null,"cron":null,"schedule":null,"uuid":null,
-                    "trace_id":null,"status":null,"command_uuid":null,"request_type":null}'
-                )::varchar,
-                '{}'
-            )
-    end as extra,
-    case
-        when starts_with(body, '{') and not json_valid(body)
+        when starts_with(body, '{') and told is null
         then 'its JSON is broken, so none of its values can be trusted'
         when told is not null and ts is null
         then 'it says no time that can be read in `ts`'
     end as reject
 from meant
+where own or trim(more, chr(10) || chr(13) || chr(9) || ' ') != ''

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen import bookmarks, coverage, formats
+from lastseen.ahead import ahead
 from lastseen.accounting import REJECT_SCHEMA, Account
 from lastseen.bookmarks import Bookmark, Marks
 from lastseen.coverage import Covered
@@ -184,7 +185,7 @@ class Ingest:
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)
         try:
-            for batch in self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT):
+            for batch in ahead(iter(self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT)), 2):
                 rows = account.take(batch)
                 result.count(rows["ts"], self._now)
                 commit.rows.write(rows)
