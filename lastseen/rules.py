@@ -19,7 +19,7 @@ from lastseen.sqlfile import SqlFile
 from lastseen.views import Views, Window
 
 REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "every")
+FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
 SEVERITIES = ("low", "medium", "high", "critical")
 CAUSES = (
     "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
@@ -44,6 +44,10 @@ class Rule:
     """One line for a person, with ``{column}`` for what the query returns."""
     explains: str | None
     """The cause that its findings are evidence of."""
+    together: str | None = None
+    """A clause for several findings at once, as the first sentence of a report has it."""
+    rows: str | None = None
+    """The view or table that holds the rows behind a finding."""
 
     @property
     def name(self) -> str:
@@ -67,6 +71,10 @@ class Finding:
     prose: str = ""
     """What the rule's file says: why it matters, what is harmless, what to look at first."""
     explains: str | None = None
+    together: str | None = None
+    """See ``Rule.together``."""
+    rows: str | None = None
+    """See ``Rule.rows``."""
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -98,7 +106,10 @@ def parse(file: SqlFile) -> Rule:
         window = period(file["window"])
     except UserError as error:
         raise UserError(f"{file.at('window')}: {error}") from None
-    return Rule(file, file["title"], file["severity"], window, file["alert"], explains)
+    return Rule(
+        file, file["title"], file["severity"], window, file["alert"], explains,
+        file.fields.get("together"), file.fields.get("rows"),
+    )  # fmt: skip
 
 
 def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None) -> list[Finding]:
@@ -140,7 +151,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         evidence = {key: value for key, value in row.items() if key not in COLUMNS}
         yield Finding(
             rule.name, rule.severity, rule.title, row["host"], row["since"], row["until"],
-            summary(rule, row), evidence, rule.source.prose, rule.explains,
+            summary(rule, row), evidence, rule.source.prose, rule.explains, rule.together, rule.rows,
         )  # fmt: skip
 
 
@@ -204,14 +215,14 @@ def summary(rule: Rule, row: Mapping[str, Any]) -> str:
     Raises:
         UserError: the rule's ``alert`` names a column that its query does not return.
     """
-    values = {key: "the server" if key == "host" and value is None else _word(value) for key, value in row.items()}
+    values = {key: "the server" if key == "host" and value is None else word(value) for key, value in row.items()}
     try:
         return rule.alert.format_map(values)
     except KeyError as error:
         raise UserError(f"{rule.source.at('alert')}: alert names {error}, which the query does not return") from None
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
     """Write a value inside a sentence."""
     if isinstance(value, datetime):
         return value.strftime("%H:%M") + " UTC"

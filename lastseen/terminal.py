@@ -20,7 +20,7 @@ from rich.text import Text
 from lastseen.errors import UserError
 from lastseen.period import rfc3339, spell
 
-_HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters (tab and newline are dealt with apart) and those that turn the direction of text."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell."""
@@ -34,7 +34,7 @@ def harmless(text: str) -> str:
     >>> harmless("\x1b[31mred\u202e")
     '\\x1b[31mred\\u202e'
     """
-    return _HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
