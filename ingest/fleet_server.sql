@@ -110,7 +110,7 @@ with
                     regexp_extract(
                         body,
                         '(?s)^Fleet cron ''([^'']*)'' \(last updated (\S+ \S+ [+-]\d{4})[^)]*\) raised errors'
-                        || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*)$',
+                        || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*?)\s*$',
                         ['name', 'stamp', 'errors']
                     )
             end as alert
@@ -223,7 +223,7 @@ select
                             else told.method
                         end,
                         nullif(told.internal, ''),
-                        nullif(ltrim(told.err, ': '), ''),
+                        nullif(rtrim(ltrim(told.err, ': '), chr(10)), ''),
                         nullif(told.details, ''),
                         nullif(told."ingestion-err", '')
                     ),
@@ -270,7 +270,7 @@ select
     if(own, nullif(told.status, ''), null) as status,
     if(own, nullif(told.command_uuid, ''), null) as command_uuid,
     if(own, nullif(told.request_type, ''), null) as request_type,
-    if(own, nullif(tls.ip, ''), null) as remote_ip,
+    if(own, nullif(trim(tls.ip, '[]'), ''), null) as remote_ip,
     if(own, try_cast(tls.port as integer), null) as remote_port,
     if(own, nullif(tls.side, ''), null) as tls_side,
     if(own, nullif(tls.error, ''), null) as tls_error,
@@ -295,3 +295,4 @@ select
         then 'it says no time that can be read in `ts`'
     end as reject
 from meant
+where own or trim(more, chr(10) || chr(13) || chr(9) || ' ') != ''

@@ -78,7 +78,7 @@ with
                 else
                     coalesce(
                         try_strptime(odd.time, '%d/%b/%Y:%H:%M:%S %z'),
-                        try_cast(odd.time as timestamptz)
+                        time_in_zone(odd.time, getvariable('zone'))
                     )
             end as ts,
             case when plain then part[2] else odd.request end as request,

@@ -1,19 +1,18 @@
 -- title:  orbit and Fleet Desktop
 -- files:  orbit*, fleet-desktop*, fleet_desktop*
--- sniff:  \d{4}-\d\d-\d\dT[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC|\?\?\?) |^\{"level":.*"message":
+-- sniff:  \d{4}-\d\d-\d\dT[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC|\?\?\?) |^\{"level":.*"time":
 -- covers: host
--- record: ^##|^(\d+ )?\d{4}-\d\d-\d\dT\S+ ([A-Z?]{3} |\S+ \S+\[)|^\{"|^[A-Z][a-z]{2} [ \d]\d
--- [\d:]{8}
+-- record: ^##|^\{"|^(\d+ )?\d{4}-\S+T\S+ ([A-Z?]{3} |\S+ \S+\[)|^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:
 -- skip:   ^##|^\s*$
 --
 -- The log of Fleet's agent on a host; `source` says of what shape a line is:
--- - zerolog: `2024-10-11T10:20:51-04:00 INF said key=value`, or JSON; bare or behind syslog's
--- prefix
--- - glog: lines of osqueryd, which shares orbit's stderr; year and zone are those of orbit's line
--- before, else the year is counted back from the file's last change
+-- - zerolog: `2024-10-11T10:20:51-04:00 INF said key=value`, or JSON, also behind syslog
+-- - glog: lines of osqueryd, which shares orbit's stderr
 -- - text: what `open` and other programs say, with the time of the line before
--- Traps: the zone is the host's own. A failure may be told at level INF, so look at `error` too.
--- A copy out of an editor has line numbers in front.
+--
+-- Traps: the zone is the host's own; glog and syslog have neither zone nor year and take those of
+-- orbit's line before, else count back from the file's last change. A failure may be told at level
+-- INF, so look at `error` too. A copy out of an editor has line numbers in front.
 --
 with
     lines as (
@@ -91,16 +90,24 @@ with
             case
                 when told_ts is not null
                 then told_ts
-                when glog.stamp != '' and clock_local is not null
-                then
-                    time_without_year(glog.stamp, 'UTC', clock_ts + interval 180 days)
-                    - (clock_local - timezone('UTC', clock_ts))
-                when glog.stamp != ''
-                then time_without_year(glog.stamp, getvariable('zone'), getvariable('file_time'))
-                when syslog.stamp != ''
-                then time_without_year(syslog.stamp, getvariable('zone'), getvariable('file_time'))
-                when syslog.iso_stamp != ''
+                when syslog.iso_stamp != '' and glog.stamp is null
                 then try_cast(syslog.iso_stamp as timestamptz)
+                when coalesce(nullif(glog.stamp, ''), syslog.stamp, '') = ''
+                then null
+                when clock_local is not null
+                then
+                    time_without_year(
+                        coalesce(nullif(glog.stamp, ''), syslog.stamp),
+                        'UTC',
+                        clock_ts + interval 180 days
+                    )
+                    - (clock_local - timezone('UTC', clock_ts))
+                else
+                    time_without_year(
+                        coalesce(nullif(glog.stamp, ''), syslog.stamp),
+                        getvariable('zone'),
+                        getvariable('file_time')
+                    )
             end as own_ts
         from orbits_clock
     ),
@@ -117,7 +124,13 @@ with
                 then 'glog'
                 else 'text'
             end as source,
-            coalesce(nullif(zerolog.said, ''), json.message, nullif(glog.said, ''), body) as message
+            case
+                when zerolog.stamp != ''
+                then zerolog.said
+                when glog.stamp != ''
+                then glog.said
+                else coalesce(json.message, body)
+            end as message
         from own_time
     )
 select

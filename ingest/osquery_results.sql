@@ -105,6 +105,8 @@ select
         end
     ) as decorations,
     case
+        when not starts_with(entry, '{')
+        then 'it is no JSON object'
         when not json_valid(entry)
         then 'its JSON is broken, so none of its values can be trusted'
         when told.name is null

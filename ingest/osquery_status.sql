@@ -6,14 +6,13 @@
 -- skip:   ^##|^\s*$|^Log file created at: |"data": ?\[\]
 --
 -- What osqueryd says of itself; `source` says of what shape a line is:
--- - json: one object a line, as osqueryd sends it and Fleet writes it on; values are numbers or
--- text,
--- decorations nested or at top level; also the body as it was posted (`log_type`, `data`)
--- - glog: `W1207 14:18:14.493124 311143936 tls.cpp:101] said` in osqueryd's own files: local time,
--- its year is that in the file's name, else counted back from the file's last change
+-- - json: one object a line, as osqueryd sends it and Fleet writes it on; also the body as posted
+-- - glog: `W1207 14:18:14.493124 311143936 tls.cpp:101] said` in osqueryd's own files
 -- - text: further lines of the line before, such as the bodies that --tls_dump prints
--- Traps: thread ids are padded and may be negative; severity 0 is info, 1 warning, 2 error, 3
--- fatal.
+--
+-- Traps: glog has local time and no year, which is that in the file's name, else counted back from
+-- the file's last change; its thread ids are padded and may be negative. In JSON values are numbers
+-- or text, decorations nested or at top level; severity is 0 info, 1 warning, 2 error, 3 fatal.
 -- It covers `host`, because each of several Fleet servers writes but its share of the lines.
 --
 with
@@ -191,6 +190,8 @@ select
     case
         when starts_with(body, '{') and not json_valid(body)
         then 'its JSON is broken, so none of its values can be trusted'
+        when source is null and not starts_with(body, '{')
+        then 'it has no severity, time, thread, file and line as glog writes them'
         when source = 'json' and ts is null
         then 'it says no time that can be read in `unixTime` or `calendarTime`'
     end as reject

@@ -64,15 +64,15 @@ class Format:
 
     def claims(self, lines: Sequence[str]) -> float:
         """Return the share of lines, from 0 to 1, that lie in records this format can read."""
-        claimed = counted = 0
-        mine = False
+        records: list[list[str]] = []
         for line in lines:
             if not line.strip() or (self.skip and self.skip.search(line)):
                 continue
-            counted += 1
-            if self.record is None or self.record.search(line):
-                mine = bool(self.sniff.search(line))
-            claimed += mine
+            if not records or self.record is None or self.record.search(line):
+                records.append([])
+            records[-1].append(line)
+        counted = sum(map(len, records))
+        claimed = sum(len(record) for record in records if self.sniff.search("\n".join(record)))
         return claimed / counted if counted else 0.0
 
 

@@ -1,6 +1,7 @@
 """Log files into the lake: each record once, each line accounted for."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from lastseen import bookmarks, coverage, formats, recovery
 from lastseen.accounting import Account
+from lastseen.ahead import ahead
 from lastseen.bookmarks import Beside, Bookmark, Marks, Over
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
@@ -217,11 +219,13 @@ class Ingest:
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)
         try:
-            for batch in self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT):
-                rows = reading.account.take(batch)
-                reading.result.count(rows["ts"], self._now)
-                reading.commit.rows.write(rows)
-                self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
+            found = self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT)
+            with closing(ahead(iter(found), 2)) as batches:
+                for batch in batches:
+                    rows = reading.account.take(batch)
+                    reading.result.count(rows["ts"], self._now)
+                    reading.commit.rows.write(rows)
+                    self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
         except duckdb.Error as error:
             why = str(error).partition("\n")[0]
             raise UserError(f"{self._form.source.path}: on {reading.result.file}: {why}") from None

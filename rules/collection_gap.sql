@@ -4,6 +4,8 @@
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {what}
+-- together: no {format} from {hosts} since {since}
+-- rows:     covered
 --
 -- A log that had brought something every hour brings nothing any more, or the log of one host is
 -- missing
@@ -45,45 +47,23 @@ with
             and l.last_ts >= getvariable('since')
             and l.hours >= 6
     ),
-    own as (
-        select distinct c.format, coalesce(a.host, c.emitter) as host
-        from covered as c
-        left join aliases as a on a.alias = lower(c.emitter)
-        where c.covers = 'host' and c.emitter is not null
-    ),
-    shares as (
-        select h.platform, o.format, count(*) as having_it
-        from own as o
-        join hosts as h on h.host = o.host
-        group by all
-    ),
-    sizes as (
-        select platform, count(*) as hosts from hosts where platform is not null group by all
-    ),
     missing as (
         select
-            h.host,
+            host,
             getvariable('since') as since,
             getvariable('until') as until,
-            s.format,
-            h.host as emitter,
+            format,
+            host as emitter,
             'no '
-            || s.format
+            || format
             || ' was ever collected from '
-            || h.host
+            || host
             || ', but from '
-            || s.having_it
+            || having_it
             || ' of '
-            || z.hosts
+            || like_it
             || ' hosts like it' as what
-        from shares as s
-        join sizes as z on z.platform = s.platform
-        join hosts as h on h.platform = s.platform
-        where
-            s.having_it * 2 > z.hosts
-            and s.having_it > 2
-            and (s.format, h.host) not in (from own select (format, host))
-            and h.host in (from checkins select host)
+        from missing_logs
     )
 from stopped
 union all by name

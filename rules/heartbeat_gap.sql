@@ -4,6 +4,8 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} {told}
+-- together: {hosts} {have} been {how} since {since}
+-- rows:     gaps
 --
 -- A host that checks in every few seconds and then does not is off, asleep, cut off or broken. A
 -- sleep that
@@ -45,7 +47,8 @@ with
                     || ' min, in '
                     || gaps
                     || case when gaps = 1 then ' gap' else ' gaps' end
-            end as told
+            end as told,
+            if(silent, 'silent', 'silent at times') as how
         from latest
     ),
     never as (
@@ -53,7 +56,8 @@ with
             host,
             coalesce(last_enrolled_at, snapshot_at) as since,
             snapshot_at as until,
-            'is in the inventory and never reported' as told
+            'is in the inventory and never reported' as told,
+            'in the inventory but never heard of' as how
         from hosts
         where
             seen_time is null

@@ -4,6 +4,8 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}
+-- together: {what}
+-- rows:     lock_waits
 --
 -- Fleet's database made requests wait for a lock, or rolled one of them back: profiles, details
 -- or check-ins

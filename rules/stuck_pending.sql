@@ -2,8 +2,9 @@
 -- severity: high
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host}: profile {profile} is {status} for {age}; {allowed} is normal for a host that
--- is online
+-- alert:    {host}: profile {profile} is {status} for {age}; {allowed} is normal while online
+-- together: {hosts} {have} been {label} since {since}
+-- rows:     profile_states
 --
 -- An online Mac gets a profile within minutes: Fleet queues it within 30 seconds and pushes each
 -- minute.
@@ -36,6 +37,7 @@ select
     until,
     profile,
     status,
+    upper(status[1]) || status[2:] as label,
     age,
     allowed,
     operation,

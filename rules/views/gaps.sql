@@ -13,19 +13,6 @@ with
         where ts >= getvariable('since') - interval 7 days
         group by host, time_bucket(interval 1 minute, ts)
     ),
-    watches as (
-        select distinct c.host, v.since, v.until
-        from (select distinct host, "table" from checkins) as c
-        join
-            covered as v
-            on v.format = c."table"
-            and v.covers = 'fleet'
-            and v.format <> 'fleet_hosts'
-        union all
-        select host, seen_time, ts
-        from fleet_hosts
-        where seen_time is not null and ts < getvariable('until')
-    ),
     watermarks as (select host, max(until) as until from watches group by host),
     steps as (
         select

@@ -1,0 +1,48 @@
+-- title: Which hours of which log there is data for
+--
+-- `state` is covered, hole (the log brings something most hours, and nothing in this one), quiet
+-- (the log is only written to when something happens, so nothing follows from its silence) or
+-- never (this host's own log was never collected, though most hosts like it have theirs).
+--
+with
+    hours as (
+        select
+            unnest(
+                generate_series(
+                    date_trunc('hour', getvariable('since')),
+                    getvariable('until') - interval 1 second,
+                    interval 1 hour
+                )
+            ) as hour
+    ),
+    logs as (
+        select
+            format,
+            emitter,
+            any_value(covers) as covers,
+            sum(date_diff('hour', since, until) + 1) >= 6 as steady
+        from covered
+        group by all
+    ),
+    filled as (
+        select distinct c.format, c.emitter, h.hour
+        from covered as c
+        join hours as h on c.since < h.hour + interval 1 hour and c.until >= h.hour
+    )
+select
+    l.format,
+    l.emitter,
+    l.covers,
+    h.hour,
+    case when f.hour is not null then 'covered' when l.steady then 'hole' else 'quiet' end as state
+from logs as l
+cross join hours as h
+left join
+    filled as f
+    on f.format = l.format
+    and f.emitter is not distinct from l.emitter
+    and f.hour = h.hour
+union all
+select m.format, m.host as emitter, 'host' as covers, h.hour, 'never' as state
+from missing_logs as m
+cross join hours as h
