@@ -7,14 +7,13 @@
 create macro time_in_year(stamp, in_year, zone) as
     timezone(
         zone,
-        try_strptime(
-            in_year || ' ' || stamp,
-            [
-                '%Y %m%d %H:%M:%S.%f',
-                '%Y %b %d %H:%M:%S',
-                '%Y %b %d %H:%M:%S.%f',
-                '%Y %m-%d %H:%M:%S',
-                '%Y %m-%d %H:%M:%S.%f'
-            ]
-        )
+        case
+            when regexp_matches(stamp, '^[A-Z]')
+            then try_strptime(in_year || ' ' || stamp, ['%Y %b %d %H:%M:%S', '%Y %b %d %H:%M:%S.%f'])
+            else
+                try_strptime(
+                    in_year || ' ' || stamp,
+                    ['%Y %m%d %H:%M:%S.%f', '%Y %m-%d %H:%M:%S', '%Y %m-%d %H:%M:%S.%f']
+                )
+        end
     )
