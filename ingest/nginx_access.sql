@@ -18,11 +18,7 @@
 --
 with
     split as (
-        select
-            *,
-            string_split(text, '"') as part,
-            string_split(part[1], ' ') as head
-        from records
+        select *, string_split(text, '"') as part, string_split(part[1], ' ') as head from records
     ),
     shaped as (
         select
@@ -77,7 +73,9 @@ with
                     )
             end as ts,
             case when plain then part[2] else odd.request end as request,
-            try_cast(case when plain then substr(part[3], 2, 3) else odd.status end as bigint) as status,
+            try_cast(
+                case when plain then substr(part[3], 2, 3) else odd.status end as bigint
+            ) as status,
             try_cast(case when plain then substr(part[3], 6) else odd.bytes end as bigint) as bytes,
             case when plain then part[4] else odd.referer end as referer,
             case when plain then part[6] else odd.agent end as user_agent,
