@@ -66,8 +66,8 @@ def timeline(
     """Draw two counts over one time: bars by kind above, an area below.
 
     Args:
-        above: ``at``, ``kind`` and ``n``.
-        below: ``at`` and ``n``.
+        above: ``slot``, ``kind`` and ``n``.
+        below: ``slot`` and ``n``.
         names: What the two count.
         span: From when to when.
         step: How long one bar is.
@@ -77,14 +77,16 @@ def timeline(
     ends = [moment.astimezone(UTC) for moment in span]
     bars_ = [
         {
-            "at": _js(row["at"]),
-            "to": _js(row["at"] + step),
+            "at": _js(row["slot"]),
+            "to": _js(row["slot"] + step),
             "kind": harmless(str(row["kind"])),
             "n": row["n"],
         }
         for row in above
     ]
-    areas = [{"at": _js(row["at"]), "to": _js(row["at"] + step), "n": row["n"]} for row in below]
+    areas = [
+        {"at": _js(row["slot"]), "to": _js(row["slot"] + step), "n": row["n"]} for row in below
+    ]
     return _both(partial(_timeline, bars_, areas, names, [_js(end) for end in ends]), title, desc)
 
 

@@ -97,7 +97,7 @@ def asker(views: Views) -> Ask:
 
     def ask(query: str) -> list[Row]:
         if query not in known:
-            known[query] = adhoc.run(views, query).to_pylist()
+            known[query] = database.rows(adhoc.run(views, query))
         return known[query]
 
     return ask
