@@ -19,7 +19,7 @@ from lastseen.sqlfile import SqlFile
 from lastseen.views import Views, Window
 
 REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "every")
+FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
 SEVERITIES = ("low", "medium", "high", "critical")
 CAUSES = (
     "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
@@ -44,6 +44,10 @@ class Rule:
     """One line for a person, with ``{column}`` for what the query returns."""
     explains: str | None
     """The cause that its findings are evidence of."""
+    together: str | None = None
+    """A clause for several findings at once, as the first sentence of a report has it."""
+    rows: str | None = None
+    """The view or table that holds the rows behind a finding."""
 
     @property
     def name(self) -> str:
@@ -67,6 +71,10 @@ class Finding:
     prose: str = ""
     """What the rule's file says: why it matters, what is harmless, what to look at first."""
     explains: str | None = None
+    together: str | None = None
+    """See ``Rule.together``."""
+    rows: str | None = None
+    """See ``Rule.rows``."""
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -80,7 +88,9 @@ def load(project: Project) -> dict[str, Rule]:
     Raises:
         UserError: a rule's header is wrong.
     """
-    return {path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()}
+    return {
+        path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()
+    }
 
 
 def parse(file: SqlFile) -> Rule:
@@ -90,18 +100,27 @@ def parse(file: SqlFile) -> Rule:
         UserError: a field is missing or has no such value.
     """
     if file["severity"] not in SEVERITIES:
-        raise UserError(f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"')
+        raise UserError(
+            f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"'
+        )
     explains = file.fields.get("explains")
     if explains is not None and explains not in CAUSES:
-        raise UserError(f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}')
+        raise UserError(
+            f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}'
+        )
     try:
         window = period(file["window"])
     except UserError as error:
         raise UserError(f"{file.at('window')}: {error}") from None
-    return Rule(file, file["title"], file["severity"], window, file["alert"], explains)
+    return Rule(
+        file, file["title"], file["severity"], window, file["alert"], explains,
+        file.fields.get("together"), file.fields.get("rows"),
+    )  # fmt: skip
 
 
-def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None) -> list[Finding]:
+def check(
+    views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None
+) -> list[Finding]:
     """Run rules up to a moment, the worst findings first.
 
     Args:
@@ -118,7 +137,9 @@ def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datet
         own = until - rule.window
         views.window(Window(min(own, since) if since else own, until))
         found += run(views, rule)
-    return sorted(found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or ""))
+    return sorted(
+        found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or "")
+    )
 
 
 def run(views: Views, rule: Rule) -> Iterator[Finding]:
@@ -140,7 +161,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         evidence = {key: value for key, value in row.items() if key not in COLUMNS}
         yield Finding(
             rule.name, rule.severity, rule.title, row["host"], row["since"], row["until"],
-            summary(rule, row), evidence, rule.source.prose, rule.explains,
+            summary(rule, row), evidence, rule.source.prose, rule.explains, rule.together, rule.rows,
         )  # fmt: skip
 
 
@@ -162,7 +183,9 @@ def bind(views: Views, rule: Rule) -> None:
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
     """Return findings and coverage as ``check --json`` prints them."""
-    covered = views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    covered = (
+        views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    )
     named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
     return {
         "now": now,
@@ -181,7 +204,9 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     where = ""
     if host is not None:
         where = f"where host = ({_resolved(views, host)})"
-    return list(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist())
+    return list(
+        views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist()
+    )
 
 
 def _resolved(views: Views, host: str) -> str:
@@ -204,14 +229,19 @@ def summary(rule: Rule, row: Mapping[str, Any]) -> str:
     Raises:
         UserError: the rule's ``alert`` names a column that its query does not return.
     """
-    values = {key: "the server" if key == "host" and value is None else _word(value) for key, value in row.items()}
+    values = {
+        key: "the server" if key == "host" and value is None else word(value)
+        for key, value in row.items()
+    }
     try:
         return rule.alert.format_map(values)
     except KeyError as error:
-        raise UserError(f"{rule.source.at('alert')}: alert names {error}, which the query does not return") from None
+        raise UserError(
+            f"{rule.source.at('alert')}: alert names {error}, which the query does not return"
+        ) from None
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
     """Write a value inside a sentence."""
     if isinstance(value, datetime):
         return value.strftime("%H:%M") + " UTC"
