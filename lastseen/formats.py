@@ -65,7 +65,8 @@ class Format:
     def claims(self, lines: Sequence[str]) -> tuple[float, int]:
         """Return the share, from 0 to 1, of lines in records this format can read, and their number.
 
-        Lines that it would skip do not count.
+        Lines that it would skip do not count; those that merely continue a record count half, for
+        anything at all can stand after a first line.
         """
         records: list[list[str]] = []
         for line in lines:
@@ -77,8 +78,14 @@ class Format:
                 records.append([])
             records[-1].append(line)
         counted = sum(map(len, records))
-        claimed = sum(len(record) for record in records if self.sniff.search("\n".join(record)))
-        return (claimed / counted if counted else 0.0), claimed
+        mine = [record for record in records if self.sniff.search("\n".join(record))]
+        claimed = sum(map(len, mine))
+        return ((claimed + len(mine)) / 2 / counted if counted else 0.0), claimed
+
+    def skips_all(self, lines: Sequence[str]) -> bool:
+        """Say whether lines are just what surrounds this format's records: an export of nothing."""
+        told = [line for line in lines if line.strip() and not line.startswith("##")]
+        return bool(told) and self.skip is not None and all(map(self.skip.search, told))
 
 
 def load(project: Project) -> dict[str, Format]:
@@ -209,6 +216,9 @@ def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Form
     """
     claims = {key: form.claims(lines) for key, form in forms.items()}
     best = max((share for share, _ in claims.values()), default=0.0)
+    empty = [form for form in forms.values() if form.skips_all(lines)] if not best else []
+    if len(empty) == 1:
+        return empty[0]
     if not best:
         first = next((line for line in lines if line.strip()), "")[:120]
         raise UserError(

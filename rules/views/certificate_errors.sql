@@ -27,7 +27,10 @@ with
                     'osqueryd',
                     'fleet-desktop',
                     'cloudconfigurationd',
-                    'remotemanagementd'
+                    'remotemanagementd',
+                    'nsurlsessiond',
+                    'storedownloadd',
+                    'softwareupdated'
                 )
             )
     ),
