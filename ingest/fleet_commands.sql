@@ -5,12 +5,12 @@
 -- record: ^[^\s}\]]
 -- skip:   ^##|^\+[-+]*$|^\|\s*ID\s*\||^\{[\s\S]*"results":\s*(\[\s*\]|null)[\s\S]*\}\s*$
 --
--- Pages of `GET /commands`, as snapshot lines or bare, and the table that `fleetctl get mdm-commands`
--- prints, whose lines carry no time of their own: `ts` is the file's, and TIME is `updated_at`.
--- One row a command and host; the same command comes back in every snapshot until it scrolls out.
--- A status of NULL (empty in older Fleet, `Pending` in newer) is a command the host has not answered.
--- `NotNow` is an answer too: the Mac is asleep or locked and will be asked again.
--- The list lacks `DeviceLock` unless it is asked for by type.
+-- Pages of `GET /commands`, as snapshot lines or bare, and the table that `fleetctl get
+-- mdm-commands` prints, whose lines carry no time of their own: `ts` is the file's, and TIME is
+-- `updated_at`. One row a command and host; the same command comes back in every snapshot until it
+-- scrolls out. A status of NULL (empty in older Fleet, `Pending` in newer) is a command the host
+-- has not answered. `NotNow` is an answer too: the Mac is asleep or locked and will be asked
+-- again. The list lacks `DeviceLock` unless it is asked for by type.
 --
 with
     parsed as (
@@ -32,13 +32,16 @@ with
                     )
             end as page,
             case
-                when starts_with(text, '|') then list_transform(string_split(text, '|'), lambda cell: trim(cell))
+                when starts_with(text, '|')
+                then list_transform(string_split(text, '|'), lambda cell:trim(cell))
             end as cell
         from records
     ),
     commands as (
         select
-            * exclude (page, cell),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             page.request as request,
             unnest(
@@ -47,16 +50,19 @@ with
                     then
                         [
                             {
-                                'host_uuid': null,
-                                'command_uuid': cell[2],
-                                'status': cell[5],
-                                'updated_at': cell[3],
-                                'request_type': cell[4],
-                                'hostname': cell[6],
-                                'name': null
+                                'host_uuid':null,
+                                'command_uuid':cell[2],
+                                'status':cell[5],
+                                'updated_at':cell[3],
+                                'request_type':cell[4],
+                                'hostname':cell[6],
+                                'name':null
                             }
                         ]
-                    else list_filter(coalesce(page.body.results, page.results), lambda one: one is not null)
+                    else
+                        list_filter(
+                            coalesce(page.body.results, page.results), lambda one:one is not null
+                        )
                 end
             ) as c
         from parsed
@@ -84,7 +90,9 @@ select
     nullif(c.name, '') as name,
     request,
     case
-        when pulled_at is null then 'pulled_at is no time'
-        when command_uuid is null then 'a command without an id'
+        when pulled_at is null
+        then 'pulled_at is no time'
+        when command_uuid is null
+        then 'a command without an id'
     end as reject
 from commands

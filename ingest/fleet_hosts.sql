@@ -6,15 +6,16 @@
 -- skip:    ^##|^\{[\s\S]*"hosts":\s*(\[\s*\]|null)[\s\S]*\}\s*$
 -- general: yes
 --
--- Pages of `GET /hosts` and answers of `GET /hosts/:id` and `/hosts/identifier/:x`, each host a row
--- that says how Fleet saw it when the page was pulled. Read as snapshot lines (`{"pulled_at": …,
--- "request": …, "body": {…}}`) and bare, on one line or pretty-printed; a bare page's time is its file's.
--- `fleet_profiles` reads the same answers. A file's name decides; one whose name says neither is
--- `fleet_profiles` if its hosts carry profiles and this if they do not (hence `general`). To have both
--- tables of one file, add it twice, with `--format` the second time.
--- "Online" tells of osquery alone: `seen_time` is moved by osquery, `last_mdm_checked_in_at` by MDM.
--- Dates before 2001-01-02 mean never and are NULL. A team is called fleet since 2026; both are read.
--- `host` is the hostname, which is what the other logs name; all other names have their columns.
+-- Pages of `GET /hosts` and answers of `GET /hosts/:id` and `/hosts/identifier/:x`, each host a
+-- row that says how Fleet saw it when the page was pulled. Read as snapshot lines (`{"pulled_at":
+-- …, "request": …, "body": {…}}`) and bare, on one line or pretty-printed; a bare page's time is
+-- its file's. `fleet_profiles` reads the same answers. A file's name decides; one whose name says
+-- neither is `fleet_profiles` if its hosts carry profiles and this if they do not (hence
+-- `general`). To have both tables of one file, add it twice, with `--format` the second time.
+-- "Online" tells of osquery alone: `seen_time` is moved by osquery, `last_mdm_checked_in_at` by
+-- MDM. Dates before 2001-01-02 mean never and are NULL. A team is called fleet since 2026; both
+-- are read. `host` is the hostname, which is what the other logs name; all other names have their
+-- columns.
 --
 with
     pages as (
@@ -42,7 +43,9 @@ with
     ),
     hosts as (
         select
-            * exclude (page),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             page.request as request,
             unnest(fleet_page_hosts(page)) as h
@@ -64,7 +67,8 @@ select
         coalesce(nullif(h.status, ''), 'status not given'),
         ', ',
         coalesce(
-            'seen ' || strftime(timezone('UTC', fleet_time(h.seen_time)), '%Y-%m-%dT%H:%M:%SZ'), 'never seen'
+            'seen ' || strftime(timezone('UTC', fleet_time(h.seen_time)), '%Y-%m-%dT%H:%M:%SZ'),
+            'never seen'
         ),
         ', MDM ' || nullif(h.mdm.enrollment_status, ''),
         if(h.refetch_requested, ', refetch requested', '')
@@ -112,7 +116,9 @@ select
     nullif(h.mdm.os_settings.disk_encryption.detail, '') as disk_encryption_detail,
     request,
     case
-        when pulled_at is null then 'pulled_at is no time'
-        when coalesce(host, id::varchar) is null then 'a host without a name or an id'
+        when pulled_at is null
+        then 'pulled_at is no time'
+        when coalesce(host, id::varchar) is null
+        then 'a host without a name or an id'
     end as reject
 from hosts

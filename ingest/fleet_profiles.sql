@@ -5,11 +5,12 @@
 -- record: ^[^\s}\]]
 -- skip:   ^##|^\{\s*("pulled_at":\s*"\d{4}-[\s\S]*)?"hosts?":\s*[\[{n][\s\S]*\}\s*$
 --
--- `mdm.profiles` of the answers that `fleet_hosts` reads (its prose says how a file is told to be of the
--- one or the other), each profile of each host a row. A host without profiles gives none and is no loss.
--- Fleet tells a profile's status but not since when, nor which command delivers it, so these snapshots,
--- taken often enough, are the only history there is. `pending` is also how the API shows a profile
--- for which no command was made yet. Declarations are in the list too; osquery never verifies those.
+-- `mdm.profiles` of the answers that `fleet_hosts` reads (its prose says how a file is told to be
+-- of the one or the other), each profile of each host a row. A host without profiles gives none
+-- and is no loss. Fleet tells a profile's status but not since when, nor which command delivers
+-- it, so these snapshots, taken often enough, are the only history there is. `pending` is also how
+-- the API shows a profile for which no command was made yet. Declarations are in the list too;
+-- osquery never verifies those.
 --
 with
     pages as (
@@ -26,13 +27,15 @@ with
     ),
     hosts as (
         select
-            * exclude (page),
+            file,
+            line,
+            emitter,
             snapshot_time(page.pulled_at) as pulled_at,
             unnest(fleet_page_hosts(page)) as h
         from pages
     ),
     profiles as (
-        select *, unnest(list_filter(h.mdm.profiles, lambda one: one is not null)) as p from hosts
+        select *, unnest(list_filter(h.mdm.profiles, lambda one:one is not null)) as p from hosts
     )
 select
     pulled_at as ts,
@@ -49,7 +52,9 @@ select
     concat(
         coalesce(p.name, p.profile_uuid, 'a profile without a name'),
         ': ',
-        concat_ws(' ', nullif(p.operation_type, ''), coalesce(nullif(p.status, ''), 'without a status')),
+        concat_ws(
+            ' ', nullif(p.operation_type, ''), coalesce(nullif(p.status, ''), 'without a status')
+        ),
         ': ' || nullif(p.detail, '')
     ) as message,
     file,
@@ -65,7 +70,9 @@ select
     nullif(p.platform, '') as platform,
     nullif(p.scope, '') as scope,
     case
-        when pulled_at is null then 'pulled_at is no time'
-        when coalesce(profile_uuid, profile_name) is null then 'a profile without a name or an id'
+        when pulled_at is null
+        then 'pulled_at is no time'
+        when coalesce(profile_uuid, profile_name) is null
+        then 'a profile without a name or an id'
     end as reject
 from profiles

@@ -13,25 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen.errors import UserError
-from lastseen.parquet import DAY
 from lastseen.records import Chunk
 
 REASON = "reject"
 """A format's column of this name says why a row is none; it is not stored."""
-REJECT_SCHEMA = pa.schema([
-    ("ts", pa.timestamp("us", "UTC")),
-    ("format", pa.string()),
-    ("file", pa.string()),
-    ("line", pa.int64()),
-    ("reason", pa.string()),
-    ("text", pa.string()),
-    ("emitter", pa.string()),
-    ("zone", pa.string()),
-    ("file_time", pa.timestamp("us", "UTC")),
-    (DAY, pa.date32()),
-])  # fmt: skip
-"""The table of rejects: ``ts`` is when; the last three are what `replay` needs to read the text again."""
-
 Ints = npt.NDArray[np.int64]
 
 
@@ -64,11 +49,13 @@ class Account:
         self._open.append(_Open(chunk, np.zeros(len(chunk.lines), bool)))
         if chunk.lines[0] != self._rest:
             return chunk
-        note = pa.array(["the rest of a line that was read before its end; read the file once it is complete"])
+        note = pa.array(
+            ["the rest of a line that was read before its end; read the file once it is complete"]
+        )
         self._open[-1].reasons.append((chunk.lines[:1], note))
         return Chunk(chunk.lines[1:], chunk.texts[1:])
 
-    def take(self, batch: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    def take(self, batch: Any) -> Any:
         """Note rows that came out; return those that are rows.
 
         Raises:
@@ -117,7 +104,7 @@ class Account:
                 mine = mine[: np.searchsorted(mine, following.chunk.lines[0])]
             one.seen[np.searchsorted(one.chunk.lines, mine, side="right") - 1] = True
 
-    def _note(self, lines: Ints, reasons: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def _note(self, lines: Ints, reasons: Any) -> None:
         for one in tuple(self._open):
             inside = (lines >= one.chunk.lines[0]) & (lines <= one.chunk.lines[-1])
             if inside.any():
@@ -141,12 +128,18 @@ class Account:
             parts = done.chunk.texts[int(record)].as_py().split("\n")
             mine = lines[lost & (at == record)]
             texts = [parts[n] for n in mine - done.chunk.lines[record]]
-            yield mine, pa.array([f"no shape of {self._what} fits it"] * len(mine)), pa.array(texts, pa.string())
+            yield (
+                mine,
+                pa.array([f"no shape of {self._what} fits it"] * len(mine)),
+                pa.array(texts, pa.string()),
+            )
 
     def _rejects(self, done: _Open, missing: Ints) -> Iterator[tuple[Ints, Any, Any]]:
         texts = done.chunk.texts.cast(pa.string()).take(pa.array(missing))
         if self._skip is not None:
-            skipped = pc.match_substring_regex(texts, pattern=self._skip.pattern).to_numpy(zero_copy_only=False)
+            skipped = pc.match_substring_regex(texts, pattern=self._skip.pattern).to_numpy(
+                zero_copy_only=False
+            )
             self.skipped += int(skipped.sum())
             missing, texts = missing[~skipped], texts.filter(pa.array(~skipped))
         if not len(missing):
@@ -154,5 +147,7 @@ class Account:
         reasons = np.full(len(done.seen), f"no shape of {self._what} fits it", object)
         for lines, given in done.reasons:
             at = np.searchsorted(done.chunk.lines, lines, side="right") - 1
-            reasons[at] = given.fill_null("it has no time that can be read").to_numpy(zero_copy_only=False)
+            reasons[at] = given.fill_null("it has no time that can be read").to_numpy(
+                zero_copy_only=False
+            )
         yield done.chunk.lines[missing], pa.array(reasons[missing], pa.string()), texts

@@ -30,7 +30,7 @@ def lock_down(views: Views, spill: Path, memory: str = MEMORY) -> None:
     database.lock_down(views.con, views.files, spill)
 
 
-def run(views: Views, query: str, limit: timedelta = TIME) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def run(views: Views, query: str, limit: timedelta = TIME) -> Any:
     """Run one query that reads; return an Arrow table.
 
     Raises:
@@ -42,9 +42,13 @@ def run(views: Views, query: str, limit: timedelta = TIME) -> Any:  # noqa: ANN4
     try:
         return views.con.sql(query).to_arrow_table()
     except duckdb.InterruptException:
-        raise UserError(f"the query was stopped after {limit.total_seconds():g} s; narrow it by ts, or give --timeout") from None
+        raise UserError(
+            f"the query was stopped after {limit.total_seconds():g} s; narrow it by ts, or give --timeout"
+        ) from None
     except duckdb.OutOfMemoryException as error:
-        raise UserError(f"the query needs more memory than it may have: {_first_line(error)}; give --memory") from None
+        raise UserError(
+            f"the query needs more memory than it may have: {_first_line(error)}; give --memory"
+        ) from None
     except duckdb.Error as error:
         raise UserError(f"{error}") from None
     finally:
@@ -61,7 +65,9 @@ def _must_read(con: duckdb.DuckDBPyConnection, query: str) -> None:
         raise UserError(f"one query at a time; this has {len(statements)}")
     if statements[0].type is not duckdb.StatementType.SELECT:
         kind = statements[0].type.name
-        raise UserError(f"only queries that read are run here, and this is {kind}; begin with select, from or with")
+        raise UserError(
+            f"only queries that read are run here, and this is {kind}; begin with select, from or with"
+        )
 
 
 def init_script(views: Views, target: Path) -> Path:
@@ -69,7 +75,9 @@ def init_script(views: Views, target: Path) -> Path:
 
     It lists the Parquet files of this moment: make it anew to see what came since.
     """
-    text = "-- Views over a lastseen lake; run with: duckdb -init THIS_FILE\nset timezone = 'UTC';\n"
+    text = (
+        "-- Views over a lastseen lake; run with: duckdb -init THIS_FILE\nset timezone = 'UTC';\n"
+    )
     for name in ("since", "until", "now"):
         (value,) = database.one(views.con, f"select getvariable('{name}')::varchar")
         text += f"set variable {name} = cast({database.literal(value)} as timestamptz);\n"

@@ -1,6 +1,6 @@
 """Runs an iterator a few steps ahead in a thread of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -11,7 +11,7 @@ _PATIENCE = 0.1
 """Seconds between looks at whether anyone still listens."""
 
 
-def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     """Yield what an iterator yields, while it already works on the next ones.
 
     Args:
@@ -43,16 +43,19 @@ def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
     worker = Thread(target=work, name="ahead", daemon=True)
     worker.start()
     try:
-        while True:
-            try:
-                item = queue.get(timeout=_PATIENCE)
-            except Empty:
-                continue
-            if item is _END:
-                return
+        while (item := _next(queue)) is not _END:
             if isinstance(item, BaseException):
                 raise item
             yield item  # type: ignore[misc]
     finally:
         stopped.set()
         worker.join()
+
+
+def _next(queue: Queue[object]) -> object:
+    """Wait for an item; in short steps, so that Ctrl-C is heard."""
+    while True:
+        try:
+            return queue.get(timeout=_PATIENCE)
+        except Empty:
+            continue

@@ -6,17 +6,16 @@ overwritten is new, and two exports with the same banner are two files.
 """
 
 import hashlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from io import SEEK_CUR, BufferedIOBase
+from itertools import count
+from typing import Protocol
 
-from lastseen.records import TAIL
+from lastseen.records import DAMAGED, TAIL, Reader
 
 HEAD = 64 << 10
 """Bytes at a file's beginning that name it, or as much as was read of a shorter one."""
-_TRIES = 1000
-"""Files with one beginning that can be told apart."""
 
 
 class Marks(Protocol):
@@ -27,12 +26,38 @@ class Marks(Protocol):
 
 
 @dataclass(frozen=True)
+class Over:
+    """Marks about to be set, over those that are."""
+
+    new: Mapping[str, int]
+    old: Marks
+
+    def __getitem__(self, mark: str) -> int | None:
+        return self.new.get(mark, self.old[mark])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The marks that a table which many formats share keeps for one of them."""
+
+    marks: Marks
+    format: str
+
+    def __getitem__(self, mark: str) -> int | None:
+        return self.marks[f"{self.format}.{mark}"]
+
+    def names(self, marks: Mapping[str, int]) -> dict[str, int]:
+        """Return a format's marks under the names that they have there."""
+        return {f"{self.format}.{mark}": number for mark, number in marks.items()}
+
+
+@dataclass(frozen=True)
 class Bookmark:
     """How far one file was read."""
 
     key: str
     """Names the file within its table; empty where the file is new."""
-    bytes: int
+    size: int
     """Bytes read, unpacked."""
     lines: int
     """Lines begun in them."""
@@ -41,13 +66,23 @@ class Bookmark:
     tail: bytes
     """The bytes before the bookmark, ``TAIL`` of them or as many as were read."""
 
+    def marks(self) -> dict[str, int]:
+        """Return it as a table keeps it."""
+        return {
+            f"{self.key}.bytes": self.size,
+            f"{self.key}.lines": self.lines,
+            f"{self.key}.tail": _number(self.tail),
+        }
+
     @property
     def inside_line(self) -> bool:
-        """The last byte read is no line end: what comes next is the rest of a line already stored."""
-        return bool(self.tail) and not self.tail.endswith(b"\n")
+        """Some of a line was read and its end was not: what comes next is the rest of it."""
+        return bool(self.tail.rpartition(b"\n")[2].strip(b"\0"))
 
 
-def find(opened: Callable[[], BinaryIO], marks: Marks, emitter: str | None) -> tuple[Bookmark, BinaryIO]:
+def find(
+    opened: Callable[[], BufferedIOBase], marks: Marks, emitter: str | None
+) -> tuple[Bookmark, BufferedIOBase]:
     """Return a file's bookmark, and the file opened just behind what was read.
 
     Args:
@@ -59,30 +94,37 @@ def find(opened: Callable[[], BinaryIO], marks: Marks, emitter: str | None) -> t
         head = _read(stream, HEAD)
     for key in _candidates(head, marks, emitter):
         read = marks[f"{key}.bytes"] or 0
-        stream = opened()
-        _skip(stream, max(0, read - TAIL))
-        tail = _read(stream, min(read, TAIL))
+        tail = head[max(0, read - TAIL) : read] if read <= len(head) else _before(opened, read)
         if len(tail) == min(read, TAIL) and _number(tail) == marks[f"{key}.tail"]:
+            stream = opened()
+            _skip(stream, read)
             return Bookmark(key, read, marks[f"{key}.lines"] or 0, head, tail), stream
-        stream.close()
     return Bookmark("", 0, 0, head, b""), opened()
 
 
-def marks_for(old: Bookmark, consumed: int, lines: int, tail: bytes, marks: Marks, emitter: str | None) -> dict[str, int]:
+def _before(opened: Callable[[], BufferedIOBase], read: int) -> bytes:
+    """Return the bytes before a place; fewer where the file is shorter, or its packed data breaks off."""
+    with opened() as stream:
+        try:
+            _skip(stream, read - TAIL)
+        except DAMAGED:
+            return b""
+        return _read(stream, TAIL)
+
+
+def marks_for(old: Bookmark, reader: Reader, marks: Marks, emitter: str | None) -> dict[str, int]:
     """Return the marks that say how far a file has been read now.
 
     Args:
         old: Where reading began.
-        consumed: Bytes read since.
-        lines: Lines begun in all.
-        tail: The bytes before the new bookmark, ``TAIL`` of them or as many as there are.
+        reader: What has read on from there.
         marks: The table's bookmarks.
         emitter: Whose log it is.
     """
-    total = old.bytes + consumed
-    fresh = (key for key in _keys(old.head[:total], emitter) if marks[f"{key}.bytes"] is None)
+    size = old.size + reader.consumed
+    fresh = (key for key in _keys(old.head[:size], emitter) if marks[f"{key}.bytes"] is None)
     key = old.key or next(fresh)
-    return {f"{key}.bytes": total, f"{key}.lines": lines, f"{key}.tail": _number(tail)}
+    return Bookmark(key, size, reader.line - 1, old.head, reader.tail).marks()
 
 
 def _candidates(head: bytes, marks: Marks, emitter: str | None) -> Iterator[str]:
@@ -100,7 +142,7 @@ def _keys(head: bytes, emitter: str | None) -> Iterator[str]:
     """Yield the keys that files with this beginning get, one after the other."""
     size = _rounded(len(head))
     name = hashlib.sha256(head[:size] + b"\0" + (emitter or "").encode()).hexdigest()[:32]
-    return (f"file.{size}.{name}.{number}" for number in range(_TRIES))
+    return (f"file.{size}.{name}.{number}" for number in count())
 
 
 def _rounded(size: int) -> int:
@@ -113,22 +155,22 @@ def _number(data: bytes) -> int:
     return int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1
 
 
-def _skip(stream: BinaryIO, size: int) -> None:
+def _skip(stream: BufferedIOBase, size: int) -> None:
     """Go forward; packed data has to be unpacked for that."""
     if stream.seekable():
-        stream.seek(size, io.SEEK_CUR)
+        stream.seek(size, SEEK_CUR)
         return
     while size and (part := _read(stream, min(size, 1 << 20))):
         size -= len(part)
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def _read(stream: BufferedIOBase, size: int) -> bytes:
     """Read up to so many bytes, fewer only at the end, or where packed data breaks off."""
     parts = []
     while size:
         try:
             part = stream.read(size)
-        except (EOFError, OSError):
+        except DAMAGED:
             break
         if not part:
             break

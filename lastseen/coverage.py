@@ -48,10 +48,14 @@ def believable(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and EARLIEST <= moment <= now + AHEAD
 
 
-def batch(covered: list[Covered], now: datetime) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def batch(covered: list[Covered], now: datetime) -> Any:
     """Return readings as rows, recorded at a moment."""
     rows = [
-        {**{name: getattr(one, name) for name in SCHEMA.names[1:-1]}, "ts": now, DAY: now.astimezone(UTC).date()}
+        {
+            **{name: getattr(one, name) for name in SCHEMA.names[1:-1]},
+            "ts": now,
+            DAY: now.astimezone(UTC).date(),
+        }
         for one in covered
     ]
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)

@@ -43,6 +43,11 @@ def literal(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+def parquet(files: list[str]) -> str:
+    """Return what reads Parquet files of one table, of which the older may lack columns."""
+    return f"read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false)"
+
+
 def name(identifier: str) -> str:
     """Quote a table's or column's name."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lastseen import intake, lock, project, reports, settings
 from lastseen.errors import UserError
-from lastseen.ingest import Result
 from lastseen.intake import HOST, Request, Told
+from lastseen.logfile import Result
 from lastseen.rules import Finding
 from lastseen.workspace import Workspace
 
@@ -54,6 +54,8 @@ def run(folder: Path | None, told: Told) -> Done:
 def samples() -> list[str]:
     """Return the paths of the sample logs; in a folder of a format, a file's name is its host's."""
     base = project.shipped() / "sample_logs"
-    files = [str(path) for path in sorted(base.iterdir()) if path.is_file() and path.suffix != ".md"]
+    files = [
+        str(path) for path in sorted(base.iterdir()) if path.is_file() and path.suffix != ".md"
+    ]
     folders = [str(path / f"{HOST}.*") for path in sorted(base.iterdir()) if path.is_dir()]
     return [path for path in files + folders if not Path(path).name.startswith(".")]

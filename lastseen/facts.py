@@ -107,7 +107,9 @@ def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask
     """Turn findings of now and of before into what a report tells."""
     hosts = ask("select host, platform, state from host_states order by host")
     verdicts = _verdicts(hosts, found)
-    groups = {word: [host for host, verdict in verdicts.items() if verdict == word] for word in _WORDS}
+    groups = {
+        word: [host for host, verdict in verdicts.items() if verdict == word] for word in _WORDS
+    }
     tally = Tally(*(groups[word] for word in _WORDS))
     now_keys, then_keys = {one.key for one in found}, {one.key for one in before}
     kinds = {row["host"]: row["platform"] or "" for row in hosts}
@@ -148,7 +150,9 @@ def _ground(ask: Ask) -> Ground:
     until = ask(
         "select max(until) as until from covered where covers = 'fleet' and until >= getvariable('since')"
     )
-    return Ground(until[0]["until"] if until else None, [row["format"] for row in hours if row["holes"]])
+    return Ground(
+        until[0]["until"] if until else None, [row["format"] for row in hours if row["holes"]]
+    )
 
 
 def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Card]:
@@ -159,9 +163,22 @@ def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Car
     cards = []
     for rule, group in groups.items():
         one = group[0]
-        items = [item(finding, now, ask if number < SHOWN else None) for number, finding in enumerate(group)]
+        items = [
+            item(finding, now, ask if number < SHOWN else None)
+            for number, finding in enumerate(group)
+        ]
         again = f"lastseen check {shlex.quote(rule)} --now {_typed(now)}"
-        cards.append(Card(rule, one.title, one.severity, " ".join(one.prose.split()), one.explains, again, items))
+        cards.append(
+            Card(
+                rule,
+                one.title,
+                one.severity,
+                " ".join(one.prose.split()),
+                one.explains,
+                again,
+                items,
+            )
+        )
     return cards
 
 
@@ -174,20 +191,29 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
     if ask is None or finding.rows is None:
         return Item(finding)
     try:
-        columns = [row["column_name"] for row in ask(f"select column_name from (describe {database.name(finding.rows)})")]
+        columns = [
+            row["column_name"]
+            for row in ask(f"select column_name from (describe {database.name(finding.rows)})")
+        ]
     except UserError as error:
         raise UserError(f"rule {finding.rule}: its `rows:` names {finding.rows}: {error}") from None
     same = _same(finding, columns)
     sql = _query(finding, columns, same)
     rows = ask(sql)
-    shown = [name for name in columns if name not in same and any(row[name] is not None for row in rows)]
-    return Item(finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL")
+    shown = [
+        name for name in columns if name not in same and any(row[name] is not None for row in rows)
+    ]
+    return Item(
+        finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
+    )
 
 
 def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:
     """Return what a finding and the rows behind it have in common."""
     told = {"host": finding.host, **finding.evidence}
-    return {name: value for name, value in told.items() if name in columns and isinstance(value, str)}
+    return {
+        name: value for name, value in told.items() if name in columns and isinstance(value, str)
+    }
 
 
 def _query(finding: Finding, columns: Sequence[str], same: Mapping[str, str]) -> str:
@@ -199,7 +225,9 @@ def _query(finding: Finding, columns: Sequence[str], same: Mapping[str, str]) ->
         conditions.append(f"ts between {since} and {until}")
     elif "since" in columns and "until" in columns:
         conditions += [f"since <= {until}", f"until >= {since}"]
-    where = "".join(f"\n{'and' if number else 'where'} {text}" for number, text in enumerate(conditions))
+    where = "".join(
+        f"\n{'and' if number else 'where'} {text}" for number, text in enumerate(conditions)
+    )
     return f"select *\nfrom {database.name(finding.rows or '')}{where}\norder by {order}\nlimit {EVIDENCE}"
 
 

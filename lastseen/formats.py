@@ -66,7 +66,9 @@ class Format:
         """Return the share of lines, from 0 to 1, that lie in records this format can read."""
         records: list[list[str]] = []
         for line in lines:
-            if not line.strip() or (self.skip and self.skip.search(line) and not self.sniff.search(line)):
+            if not line.strip() or (
+                self.skip and self.skip.search(line) and not self.sniff.search(line)
+            ):
                 continue
             if not records or self.record is None or self.record.search(line):
                 records.append([])
@@ -82,7 +84,9 @@ def load(project: Project) -> dict[str, Format]:
     Raises:
         UserError: a format's header is wrong.
     """
-    return {path.stem: parse(sqlfile.read(path)) for path in project.content("ingest", "*.sql").values()}
+    return {
+        path.stem: parse(sqlfile.read(path)) for path in project.content("ingest", "*.sql").values()
+    }
 
 
 def parse(file: SqlFile) -> Format:
@@ -148,7 +152,7 @@ def query(form: Format) -> str:
     return f"select *, cast(ts as date) as {DAY} from ({form.source.query})"
 
 
-def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:
     """Bind a format and return the Arrow schema of its table, the partition column last.
 
     Raises:
@@ -169,14 +173,18 @@ def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:  # noqa: ANN401
         raise UserError(f"{form.source.path}:{form.source.query_line}: {error}") from None
 
 
-def _column_problems(form: Format, bound: Any) -> Iterator[Problem]:  # noqa: ANN401 - pyarrow ships no types
+def _column_problems(form: Format, bound: Any) -> Iterator[Problem]:
     given = {field.name: field.type for field in bound}
     place = form.source.path, form.source.query_line
     if list(given)[: len(COMMON)] != list(COMMON):
-        yield Problem(*place, f"the first columns must be {', '.join(COMMON)}; they are {', '.join(given)}")
+        yield Problem(
+            *place, f"the first columns must be {', '.join(COMMON)}; they are {', '.join(given)}"
+        )
         return
     for name, kind in COMMON.items():
-        if given[name] != kind and not (kind == pa.string() and given[name] in (pa.null(), pa.string_view())):
+        if given[name] != kind and not (
+            kind == pa.string() and given[name] in (pa.null(), pa.string_view())
+        ):
             yield Problem(*place, f'column "{name}" must be {kind}; it is {given[name]}')
 
 
@@ -200,9 +208,15 @@ def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Form
     best = max(shares.values(), default=0.0)
     if not best:
         first = next((line for line in lines if line.strip()), "")[:120]
-        raise UserError(f'{name}: no format in ingest/ recognises it; it begins "{first}". See ingest/README.md')
+        raise UserError(
+            f'{name}: no format in ingest/ recognises it; it begins "{first}". See ingest/README.md'
+        )
     ranked = sorted(
-        (not any(fnmatch(Path(name).name, glob) for glob in forms[key].files), forms[key].general, key)
+        (
+            not any(fnmatch(Path(name).name, glob) for glob in forms[key].files),
+            forms[key].general,
+            key,
+        )
         for key, share in shares.items()
         if share == best
     )

@@ -65,7 +65,9 @@ class Headline:
         return f"{self.first} {self.hosts}".strip()
 
 
-def headline(found: Sequence[Finding], tally: Tally, ground: Ground, kinds: Mapping[str, str], now: datetime) -> Headline:
+def headline(
+    found: Sequence[Finding], tally: Tally, ground: Ground, kinds: Mapping[str, str], now: datetime
+) -> Headline:
     """Sum up.
 
     Args:
@@ -80,12 +82,29 @@ def headline(found: Sequence[Finding], tally: Tally, ground: Ground, kinds: Mapp
     if troubles:
         return Headline("trouble", _capped(troubles + doubts), _stand(tally))
     if ground.until is None:
-        return Headline("unknown", ["unknown: no log that would tell of every host was collected in these 24 hours"], _stand(tally))
+        return Headline(
+            "unknown",
+            ["unknown: no log that would tell of every host was collected in these 24 hours"],
+            _stand(tally),
+        )
     gaps = [f"{log} has holes" for log in ground.holes]
     if doubts or gaps or tally.unknown or not tally.total:
         missing = doubts + gaps + _nobody(tally)
-        return Headline("unknown", [f"nothing wrong where there is data, but {_capped(missing)[0]}", *_capped(missing)[1:]], _stand(tally))
-    return Headline("well", [f"all well: {count(tally.total, 'host')} {'is' if tally.total == 1 else 'are'} accounted for, every log was collected and no rule found anything"], _stand(tally))
+        return Headline(
+            "unknown",
+            [
+                f"nothing wrong where there is data, but {_capped(missing)[0]}",
+                *_capped(missing)[1:],
+            ],
+            _stand(tally),
+        )
+    return Headline(
+        "well",
+        [
+            f"all well: {count(tally.total, 'host')} {'is' if tally.total == 1 else 'are'} accounted for, every log was collected and no rule found anything"
+        ],
+        _stand(tally),
+    )
 
 
 def clauses(found: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -> list[str]:
@@ -137,7 +156,13 @@ def _filled(text: str, evidence: Mapping[str, object], own: Mapping[str, str]) -
     for plain, field, *_ in Formatter().parse(text):
         parts.append(plain)
         if field is not None:
-            known = own[field] if field in own else word(evidence[field]) if field in evidence else f"{{{field}}}"
+            known = (
+                own[field]
+                if field in own
+                else word(evidence[field])
+                if field in evidence
+                else f"{{{field}}}"
+            )
             parts.append(known)
     return "".join(parts)
 

@@ -1,27 +1,28 @@
 """Log files into the lake: each record once, each line accounted for."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from io import BufferedIOBase
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lastseen import bookmarks, coverage, formats
+from lastseen import bookmarks, coverage, formats, recovery
+from lastseen.accounting import Account
 from lastseen.ahead import ahead
-from lastseen.accounting import REJECT_SCHEMA, Account
-from lastseen.bookmarks import Bookmark, Marks
+from lastseen.bookmarks import Beside, Bookmark, Marks, Over
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
-from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, Writer
+from lastseen.logfile import LogFile, Result
 from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader, open_bytes
+from lastseen.recovery import Uncovered
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
@@ -31,49 +32,6 @@ _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
 """A commit holds at most so many files, and about so many bytes of log."""
 
 
-@dataclass(frozen=True)
-class LogFile:
-    """One file to read."""
-
-    path: Path
-    name: str
-    """What rows call it: the path as the user gave it."""
-    emitter: str | None = None
-    """Whose log it is, where its path or the user says so."""
-
-
-@dataclass
-class Result:
-    """What became of one file."""
-
-    file: str
-    format: str | None = None
-    rows: int = 0
-    rejects: int = 0
-    skipped: int = 0
-    """Lines that are no records and no loss: banners, headers, trailers."""
-    since: datetime | None = None
-    until: datetime | None = None
-    doubtful: int = 0
-    """Rows whose time is before 2001 or after tomorrow."""
-    already: bool = False
-    """All of it had been added before."""
-    problem: str | None = None
-    """Why it could not be read, or not to its end."""
-
-    def count(self, ts: Any, now: datetime) -> None:  # noqa: ANN401 - pyarrow ships no types
-        """Count rows by their times; a time that cannot be true does not stretch the span."""
-        self.rows += len(ts)
-        sound = pc.and_(
-            pc.greater_equal(ts, pa.scalar(coverage.EARLIEST, ts.type)),
-            pc.less_equal(ts, pa.scalar(now + coverage.AHEAD, ts.type)),
-        )
-        self.doubtful += len(ts) - (pc.sum(sound).as_py() or 0)
-        span = pc.min_max(ts.filter(sound)).as_py()
-        self.since = min(filter(None, (self.since, span["min"])), default=None)
-        self.until = max(filter(None, (self.until, span["max"])), default=None)
-
-
 @dataclass
 class _Commit:
     """What becomes one Delta commit of the format's table, with what goes beside it."""
@@ -81,17 +39,43 @@ class _Commit:
     rows: Writer
     rejects: Writer
     seen: Marks
-    seen_rejects: Marks
+    seen_rejects: Beside
+    uncovered: Uncovered
     marks: dict[str, int] = field(default_factory=dict)
+    """How far files will have been read, once this is committed."""
+    cover_marks: dict[str, int] = field(default_factory=dict)
     covered: list[Covered] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    bytes: int = 0
+    size: int = 0
+    """Bytes of log read for it."""
+
+
+@dataclass
+class _Reading:
+    """One file on its way into a commit."""
+
+    commit: _Commit
+    result: Result
+    known: Mapping[str, Any]
+    """What the format's query may ask about the file."""
+    account: Account
+    kept: int
+    """Rejects up to this line are in the lake: from a run that crashed."""
+
+
+class _SpoiledError(Exception):
+    """A file broke off after some of it had been written, so what is under way cannot be committed."""
+
+    def __init__(self, file: LogFile, why: UserError) -> None:
+        super().__init__(str(why))
+        self.file = file
 
 
 class Ingest:
     """Reads files of one format into a lake; its caller holds the project's lock."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, form: Format, lake: Lake, now: datetime) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, form: Format, lake: Lake, now: datetime
+    ) -> None:
         self._con = con
         self._form = form
         self._lake = lake
@@ -114,130 +98,189 @@ class Ingest:
         Raises:
             UserError: the format or the lake is at fault.
         """
-        waiting = deque(files)
-        while waiting:
-            with (
-                self._lake.writer(self._form.name, self._schema) as rows,
-                self._lake.writer(REJECTS, REJECT_SCHEMA) as rejects,
-            ):
-                marks, reject_marks = self._lake.marks(self._form.name), self._lake.marks(REJECTS)
-                commit = _Commit(rows, rejects, marks, reject_marks)
-                while waiting and len(commit.results) < _COMMIT_FILES and commit.bytes < _COMMIT_BYTES:
-                    commit.results.append(self._file(commit, waiting.popleft(), zone, progress))
-                self._finish(commit)
-                self._before += commit.bytes
-            yield from commit.results
+        failed: dict[LogFile, Result] = {}
+        done = 0
+        while done < len(files):
+            try:
+                results = self._some(files[done : done + _COMMIT_FILES], failed, zone, progress)
+            except _SpoiledError as spoiled:
+                failed[spoiled.file] = self._failed(spoiled.file, spoiled)
+                continue
+            yield from results
+            done += len(results)
+
+    def _some(
+        self,
+        files: list[LogFile],
+        failed: Mapping[LogFile, Result],
+        zone: str | None,
+        progress: Progress,
+    ) -> list[Result]:
+        """Commit the first few of these files."""
+        results: list[Result] = []
+        with (
+            self._lake.writer(self._form.name, self._schema) as rows,
+            self._lake.writer(REJECTS, REJECT_SCHEMA) as rejects,
+        ):
+            name = self._form.name
+            covered = Beside(self._lake.marks(COVERAGE), name)
+            commit = _Commit(
+                rows,
+                rejects,
+                self._lake.marks(name),
+                Beside(self._lake.marks(REJECTS), name),
+                Uncovered(self._con, self._lake, self._form, covered),
+            )
+            for file in files:
+                results.append(failed.get(file) or self._file(commit, file, zone, progress))
+                if commit.size >= _COMMIT_BYTES:
+                    break
+            self._finish(commit)
+            self._before += commit.size
+        return results
+
+    def _failed(self, file: LogFile, why: Exception) -> Result:
+        text = str(why)
+        problem = text if file.name in text else f"{file.name}: {text}"
+        return Result(file.name, self._form.name, problem=f"{problem}; nothing of it was added")
 
     def _file(self, commit: _Commit, file: LogFile, zone: str | None, progress: Progress) -> Result:
-        """Read one file into a commit that is under way."""
+        """Read one file into a commit that is under way.
+
+        Raises:
+            _SpoiledError: it broke off, and part of it has been written.
+        """
         result = Result(file.name, self._form.name)
+        marks = Over(commit.marks, commit.seen)
+        opened = partial(open_bytes, file.path)
         try:
-            marks = _Both(commit.marks, commit.seen)
-            bookmark, stream = bookmarks.find(lambda: open_bytes(file.path), marks, file.emitter)
-            with stream:
-                record = self._form.record.pattern if self._form.record else None
-                line = bookmark.lines + (not bookmark.inside_line)
-                reader = Reader(stream, record, line, bookmark.tail)
-                self._read(commit, reader, bookmark, result, self._describe(file, zone), progress)
+            known = self._describe(file, zone)
+            bookmark, stream = bookmarks.find(opened, marks, file.emitter)
+            kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file.emitter)
         except UserError as error:
-            result.problem = str(error)
-            return result
-        result.problem = reader.problem
-        result.already = bool(bookmark.bytes) and not reader.consumed
-        commit.bytes += reader.consumed
-        new = bookmarks.marks_for(bookmark, reader.consumed, reader.line - 1, reader.tail, marks, file.emitter)
+            return self._failed(file, error)
+        with stream:
+            reader = self._reader(stream, bookmark)
+            rest = bookmark.lines if bookmark.inside_line else None
+            account = Account(self._form.name, self._form.skip, rest)
+            try:
+                self._read(reader, _Reading(commit, result, known, account, kept), progress)
+            except UserError as error:
+                raise _SpoiledError(file, error) from None
+        result.skipped = account.skipped
+        result.problem = f"{file.name}: {reader.problem}" if reader.problem else None
+        result.read = True
+        result.already = bool(bookmark.size) and not reader.consumed
+        commit.size += reader.consumed
+        self._cover(commit, file, bookmark, result)
         if reader.consumed:
+            new = bookmarks.marks_for(bookmark, reader, marks, file.emitter)
             commit.marks |= new
-        self._cover(commit, file, new, result)
+            commit.cover_marks |= new
         return result
 
+    def _reader(self, stream: BufferedIOBase, bookmark: Bookmark) -> Reader:
+        """Return what reads on from a bookmark."""
+        record = self._form.record.pattern if self._form.record else None
+        line = bookmark.lines + (not bookmark.inside_line)
+        return Reader(stream, record, line, bookmark.tail)
+
     def _describe(self, file: LogFile, zone: str | None) -> dict[str, Any]:
-        """Tell the format's query about the file; return that."""
+        """Tell the format's query about the file; return that.
+
+        Raises:
+            UserError: the file is gone.
+        """
+        try:
+            changed = file.path.stat().st_mtime
+        except OSError as error:
+            raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
         known = {
             "file": file.name,
             "emitter": file.emitter,
             "zone": zone or self._form.zone,
-            "file_time": datetime.fromtimestamp(file.path.stat().st_mtime, UTC),
+            "file_time": datetime.fromtimestamp(changed, UTC),
         }
         formats.describe_file(self._con, **known)
         return known
 
-    def _read(
-        self,
-        commit: _Commit,
-        reader: Reader,
-        bookmark: Bookmark,
-        result: Result,
-        known: dict[str, Any],
-        progress: Progress,
-    ) -> None:
+    def _read(self, reader: Reader, reading: _Reading, progress: Progress) -> None:
         """Run the format's query over a file's records; what is a row goes one way, what is not the other."""
-        rest = bookmark.lines if bookmark.inside_line else None
-        account = Account(self._form.name, self._form.skip, rest)
-        past = (commit.seen_rejects[f"{self._form.name}.{bookmark.key}.lines"] or 0) if bookmark.key else 0
-        reject = partial(self._reject, commit, result, account, known, past)
+        broken: list[UserError] = []
 
         def records() -> Iterator[Any]:
-            for chunk in reader.chunks():
-                yield from account.feed(chunk).batches()
-                progress(self._before + commit.bytes + reader.consumed)
+            try:
+                for chunk in reader.chunks():
+                    yield from reading.account.feed(chunk).batches()
+                    progress(self._before + reading.commit.size + reader.consumed)
+            except UserError as error:  # DuckDB would make it an error of its own
+                broken.append(error)
 
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)
         try:
-            for batch in ahead(iter(self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT)), 2):
-                rows = account.take(batch)
-                result.count(rows["ts"], self._now)
-                commit.rows.write(rows)
-                upto = int(batch["line"][-1].as_py()) if batch.num_rows else 0
-                reject(upto)
+            found = self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT)
+            with closing(ahead(iter(found), 2)) as batches:
+                for batch in batches:
+                    rows = reading.account.take(batch)
+                    reading.result.count(rows["ts"], self._now)
+                    reading.commit.rows.write(rows)
+                    self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
         except duckdb.Error as error:
-            raise UserError(f"{self._form.source.path}: on {result.file}: {error}") from None
-        reject(None)
-        result.skipped = account.skipped
+            why = str(error).partition("\n")[0]
+            raise UserError(f"{self._form.source.path}: on {reading.result.file}: {why}") from None
+        if broken:
+            raise broken[0]
+        self._reject(reading, None)
 
-    def _reject(
-        self, commit: _Commit, result: Result, account: Account, known: dict[str, Any], past: int, upto: int | None
-    ) -> None:
+    def _reject(self, reading: _Reading, upto: int | None) -> None:
         """Keep what turned out to be no row, but for lines that a crashed run kept already."""
-        for lines, reasons, texts in account.settle(upto):
-            result.rejects += len(lines)
-            new = pa.array(lines > past)
-            constant = {**known, "ts": self._now, "format": self._form.name, DAY: self._now.date()}
+        for lines, reasons, texts in reading.account.settle(upto):
+            reading.result.rejects += len(lines)
+            new = pa.array(lines > reading.kept)
+            constant = {
+                **reading.known,
+                "ts": self._now,
+                "format": self._form.name,
+                DAY: self._now.astimezone(UTC).date(),
+            }
             columns = {
                 name: pa.repeat(pa.scalar(value, REJECT_SCHEMA.field(name).type), len(lines))
                 for name, value in constant.items()
             }
             columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
-            commit.rejects.write(pa.record_batch(columns).filter(new))
+            reading.commit.rejects.write(pa.record_batch(columns).filter(new))
 
-    def _cover(self, commit: _Commit, file: LogFile, marks: dict[str, int], result: Result) -> None:
-        """Note what a reading proves, unless that was noted before."""
-        if not marks:
-            return
+    def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
+        """Note what a reading proves, and first what one before it proved and did not come to note."""
         form = self._form
-        commit.covered.append(
-            Covered(form.name, form.covers, file.emitter, file.name, result.since, result.until, result.rows, result.rejects)
+        known_before = bool(bookmark.key) and f"{bookmark.key}.bytes" not in commit.marks
+        before = (
+            commit.uncovered.reading(bookmark, file.name, file.emitter) if known_before else None
         )
+        if before:
+            commit.covered.append(before)
+            commit.cover_marks |= bookmark.marks()
+        if not result.already:
+            commit.covered.append(
+                Covered(
+                    form.name,
+                    form.covers,
+                    file.emitter,
+                    file.name,
+                    result.since,
+                    result.until,
+                    result.rows,
+                    result.rejects,
+                )
+            )
 
     def _finish(self, commit: _Commit) -> None:
         """Commit rejects, then rows, then coverage: what is claimed as covered is always there."""
-        if not commit.marks:
-            return
-        named = {f"{self._form.name}.{key}": value for key, value in commit.marks.items()}
-        commit.rejects.commit(named)
-        commit.rows.commit(commit.marks)
-        with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
-            writer.write(coverage.batch(commit.covered, self._now))
-            writer.commit(named)
-
-
-@dataclass(frozen=True)
-class _Both:
-    """Bookmarks of a commit under way over those of the table: one file may be named twice."""
-
-    new: dict[str, int]
-    old: Marks
-
-    def __getitem__(self, mark: str) -> int | None:
-        return self.new.get(mark, self.old[mark])
+        if commit.marks:
+            commit.rejects.commit(commit.seen_rejects.names(commit.marks))
+            commit.rows.commit(commit.marks)
+        if commit.cover_marks:
+            with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
+                writer.write(coverage.batch(commit.covered, self._now))
+                writer.commit(commit.seen_rejects.names(commit.cover_marks))

@@ -4,18 +4,20 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from glob import glob, has_magic
+from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path
 
 from lastseen import formats
 from lastseen.errors import UserError
 from lastseen.formats import Format
-from lastseen.ingest import Ingest, LogFile, Result
+from lastseen.ingest import Ingest
 from lastseen.lake import Lake
+from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
 from lastseen.records import Reader, open_bytes
 
@@ -23,6 +25,8 @@ _SAMPLE = 200
 """Lines by which a format is found."""
 _TEXT = 0.9
 """A file of whose first bytes fewer than this share can stand in text is binary."""
+_HEAD = 4096
+"""Bytes by which text is told from binary."""
 HOST = "{host}"
 
 Told = Callable[[int, int, str], None]
@@ -50,7 +54,9 @@ def add(project: Project, lake: Lake, request: Request, now: datetime, told: Tol
     """
     forms = formats.load(project)
     if request.format is not None and request.format not in forms:
-        raise UserError(f'--format {request.format}: there is no such format; known are {", ".join(forms)}')
+        raise UserError(
+            f"--format {request.format}: there is no such format; known are {', '.join(forms)}"
+        )
     found: list[tuple[str, LogFile]] = []
     results: list[Result] = []
     for file in expand(request, project):
@@ -66,10 +72,16 @@ def add(project: Project, lake: Lake, request: Request, now: datetime, told: Tol
             files = [file for _, file in group]
             size = sum(file.path.stat().st_size for file in files)
             ingest = Ingest(con, forms[name], lake, now)
-            # Packed files give more bytes than they have; the bar waits at the end of its format's part.
-            results += ingest.add(files, request.zone, lambda read: told(done + min(read, size), total, name))  # noqa: B023
+            results += ingest.add(
+                files, request.zone, partial(_report, told, done, size, total, name)
+            )
             done += size
     return results
+
+
+def _report(told: Told, done: int, size: int, total: int, name: str, read: int) -> None:
+    """Tell of progress; packed files give more than their size, so the bar waits at its end."""
+    told(done + min(read, size), total, name)
 
 
 def expand(request: Request, project: Project) -> Iterator[LogFile]:
@@ -96,7 +108,8 @@ def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
     """Yield the files of one path, and the host where the path holds ``{host}``."""
     pattern = given.replace(HOST, "*")
     host = _host_pattern(given) if HOST in given else None
-    names = glob(pattern, recursive=True) if has_magic(pattern) else [given]
+    # Path.glob takes no absolute pattern.
+    names = glob(pattern, recursive=True) if has_magic(pattern) else [given]  # noqa: PTH207
     for name in names:
         path = Path(name)
         matched = host.match(name) if host else None
@@ -109,7 +122,9 @@ def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
 def _inside(folder: Path) -> Iterator[Path]:
     """Yield a folder's files, those of its folders too; hidden ones are not logs."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if path.is_file() and not any(
+            part.startswith(".") for part in path.relative_to(folder).parts
+        ):
             yield path
 
 
@@ -134,14 +149,27 @@ def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
     Raises:
         UserError: none or several fit, or the file cannot be read or holds no text.
     """
-    stream = open_bytes(file.path)
-    with closing(stream):
-        head = stream.peek(1 << 16)[: 1 << 16] if hasattr(stream, "peek") else b""
-        if not head:
-            raise UserError(f"{file.name}: is empty; nothing to add")
-        printable = sum(byte >= 32 or byte in b"\t\r\n\x1b\0" for byte in head[:4096])
-        if printable < _TEXT * len(head[:4096]) or head[:4096].count(0) > len(head[:4096]) // 2:
-            raise UserError(f"{file.name}: is a binary file, not a log; nothing of it was added")
+    with open_bytes(file.path) as stream:
+        _must_be_text(file.name, stream)
+    with open_bytes(file.path) as stream:
         chunk = next(Reader(stream).chunks(), None)
     lines = chunk.texts.slice(0, _SAMPLE).to_pylist() if chunk else []
     return formats.detect(forms, file.name, lines)
+
+
+def _must_be_text(name: str, stream: BufferedIOBase) -> None:
+    """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
+
+    Raises:
+        UserError: it is no log.
+    """
+    read = stream.read1(_HEAD)
+    head = read.lstrip(b"\0")
+    while read and not head:
+        read = stream.read1(_HEAD)
+        head = read.lstrip(b"\0")
+    if not head:
+        raise UserError(f"{name}: is empty; nothing to add")
+    text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
+    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
+        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -23,6 +23,19 @@ from lastseen.parquet import DAY, Part, PartWriter
 
 REJECTS = "rejects"
 COVERAGE = "coverage"
+REJECT_SCHEMA = pa.schema([
+    ("ts", pa.timestamp("us", "UTC")),
+    ("format", pa.string()),
+    ("file", pa.string()),
+    ("line", pa.int64()),
+    ("reason", pa.string()),
+    ("text", pa.string()),
+    ("emitter", pa.string()),
+    ("zone", pa.string()),
+    ("file_time", pa.timestamp("us", "UTC")),
+    (DAY, pa.date32()),
+])  # fmt: skip
+"""The table of rejects: ``ts`` is when; the last three are what `replay` needs to read the text again."""
 
 _CONFIGURATION = {
     "delta.checkpointInterval": "20",  # commits slow down as the log grows
@@ -53,7 +66,9 @@ class Lake:
         """Return the names of the tables that are there."""
         if not self.path.is_dir():
             return []
-        return sorted(entry.name for entry in self.path.iterdir() if (entry / "_delta_log").is_dir())
+        return sorted(
+            entry.name for entry in self.path.iterdir() if (entry / "_delta_log").is_dir()
+        )
 
     def table(self, name: str) -> DeltaTable | None:
         """Open a table; None where nothing was ever written to it.
@@ -68,7 +83,7 @@ class Lake:
         except (DeltaError, TableNotFoundError, OSError, ValueError) as error:
             raise damaged(self.path / name, error) from None
 
-    def schema(self, name: str) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    def schema(self, name: str) -> Any:
         """Return a table's Arrow schema without the partition column; None where it is not there."""
         table = self.table(name)
         if table is None:
@@ -76,7 +91,7 @@ class Lake:
         schema = pa.schema(table.schema().to_arrow())
         return pa.schema([column for column in schema if column.name != DAY])
 
-    def partitioned_schema(self, name: str) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    def partitioned_schema(self, name: str) -> Any:
         """Return a table's Arrow schema with the partition column, as a writer wants it."""
         schema = self.schema(name)
         return None if schema is None else schema.append(pa.field(DAY, pa.date32()))
@@ -101,7 +116,7 @@ class Lake:
         """Return a table's bookmarks as they are now."""
         return Marks(self.table(name))
 
-    def writer(self, name: str, schema: Any) -> "Writer":  # noqa: ANN401 - pyarrow ships no types
+    def writer(self, name: str, schema: Any) -> "Writer":
         """Return what writes to a table, which is made or given new columns where it needs them.
 
         Args:
@@ -113,13 +128,16 @@ class Lake:
         """
         return Writer(self, name, delta_schema(schema))
 
-    def ready(self, name: str, schema: Any) -> DeltaTable:  # noqa: ANN401 - pyarrow ships no types
+    def ready(self, name: str, schema: Any) -> DeltaTable:
         """Return a table that has at least these columns."""
         table = self.table(name)
         if table is None:
             (self.path / name).mkdir(parents=True, exist_ok=True)
             return DeltaTable.create(
-                self.path / name, Schema.from_arrow(schema), partition_by=[DAY], configuration=_CONFIGURATION
+                self.path / name,
+                Schema.from_arrow(schema),
+                partition_by=[DAY],
+                configuration=_CONFIGURATION,
             )
         old = pa.schema(table.schema().to_arrow())
         _agree(name, old, schema)
@@ -132,7 +150,7 @@ class Lake:
 class Writer:
     """Writes rows to one table; nothing is seen before ``commit``. Leaving it without one discards."""
 
-    def __init__(self, lake: Lake, name: str, schema: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def __init__(self, lake: Lake, name: str, schema: Any) -> None:
         self.schema = schema
         self._lake = lake
         self._name = name
@@ -143,17 +161,22 @@ class Writer:
         self._parts = PartWriter(self._root, schema)
         self._closed: list[Part] = []
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._parts.discard()
         for part in self._closed:
             (self._root / part.path).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise unwritable(self._root, error) from error
 
-    def write(self, batch: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def write(self, batch: Any) -> None:
         """Take a batch of rows; its columns are cast to the table's."""
         self._parts.write(batch.select(self.schema.names).cast(self.schema))
 
@@ -177,7 +200,9 @@ class Writer:
             self.close()
             table = self._lake.ready(self._name, self.schema)
             added = [
-                AddAction(part.path, part.size, {DAY: part.day}, part.written, not replaces, part.stats)
+                AddAction(
+                    part.path, part.size, {DAY: part.day}, part.written, not replaces, part.stats
+                )
                 for part in self._closed
             ]
             table.create_write_transaction(
@@ -196,7 +221,9 @@ def _removed(root: Path, paths: Sequence[str]) -> list[RemoveAction]:
     now = int(time.time() * 1000)
     relative = [str(Path(path).relative_to(root.resolve())) for path in paths]
     return [
-        RemoveAction(path, data_change=False, deletion_timestamp=now, partition_values=_values(path))
+        RemoveAction(
+            path, data_change=False, deletion_timestamp=now, partition_values=_values(path)
+        )
         for path in relative
     ]
 
@@ -206,10 +233,12 @@ def _values(path: str) -> dict[str, str | None]:
 
 
 def _properties(marks: Mapping[str, int]) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(app_id=key, version=value) for key, value in marks.items()])
+    return CommitProperties(
+        app_transactions=[Transaction(app_id=key, version=value) for key, value in marks.items()]
+    )
 
 
-def delta_schema(schema: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def delta_schema(schema: Any) -> Any:
     """Return a schema in the types that Delta has.
 
     Raises:
@@ -218,13 +247,19 @@ def delta_schema(schema: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
     columns = []
     for column in schema:
         kind = _TYPES.get(column.type, column.type)
-        if pa.types.is_unsigned_integer(kind) or pa.types.is_time(kind) or pa.types.is_interval(kind):
-            raise UserError(f'column "{column.name}" is {kind}, which Delta cannot hold; cast it in the format')
+        if (
+            pa.types.is_unsigned_integer(kind)
+            or pa.types.is_time(kind)
+            or pa.types.is_interval(kind)
+        ):
+            raise UserError(
+                f'column "{column.name}" is {kind}, which Delta cannot hold; cast it in the format'
+            )
         columns.append(pa.field(column.name, kind))
     return pa.schema(columns)
 
 
-def _agree(table: str, old: Any, new: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+def _agree(table: str, old: Any, new: Any) -> None:
     """Refuse a column whose type changed.
 
     Raises:
@@ -253,7 +288,12 @@ def unwritable(path: Path, error: Exception) -> UserError:
     """Say why a table could not be written."""
     text = " ".join(str(error).split())
     if "No space left" in text or "os error 28" in text:
-        return UserError(f"{path}: the disk is full; nothing of this was committed. Make room and run it again", Exit.PARTIAL)
+        return UserError(
+            f"{path}: the disk is full; nothing of this was committed. Make room and run it again",
+            Exit.PARTIAL,
+        )
     if "Permission denied" in text or "os error 13" in text:
         return UserError(f"{path}: may not be written by this user; nothing of this was committed")
-    return UserError(f"{path}: could not be written: {text[:300]}; nothing of this was committed", Exit.DAMAGED)
+    return UserError(
+        f"{path}: could not be written: {text[:300]}; nothing of this was committed", Exit.DAMAGED
+    )

@@ -1,12 +1,12 @@
 """Is every content file sound? What ``lastseen lint`` prints, and what the tests of the content call."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from lastseen import formats, intake, reports, rules, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.formats import Format
-from lastseen.ingest import LogFile
+from lastseen.logfile import LogFile
 from lastseen.project import Project, shipped
 from lastseen.views import FIELDS as VIEW_FIELDS
 from lastseen.workspace import Workspace
@@ -20,7 +20,7 @@ def problems(space: Workspace) -> Iterator[Problem]:
     yield from reports.problems(space)
 
 
-def _formats(project: Project) -> Iterator[Problem]:
+def _formats(project: Project) -> Generator[Problem, None, dict[str, Format]]:
     """Yield the formats' problems; return those formats that can be used."""
     known: dict[str, Format] = {}
     for path in project.content("ingest", "*.sql").values():
@@ -39,7 +39,7 @@ def _formats(project: Project) -> Iterator[Problem]:
 def _samples(project: Project, known: dict[str, Format]) -> Iterator[Problem]:
     """Each format has a sample that it alone claims."""
     for form in known.values():
-        places = [base for base in project.layers("sample_logs")]
+        places = list(project.layers("sample_logs"))
         found = [path for base in places for path in sample_files(base, form.name)]
         if not found:
             where = (places[0] if places else shipped() / "sample_logs") / f"{form.name}.log"
@@ -51,7 +51,9 @@ def _samples(project: Project, known: dict[str, Format]) -> Iterator[Problem]:
                 yield Problem(path, 0, str(error))
                 continue
             if claimed != form.name:
-                yield Problem(path, 0, f"the sample of {form.name} is claimed by {claimed}; sharpen its sniff")
+                yield Problem(
+                    path, 0, f"the sample of {form.name} is claimed by {claimed}; sharpen its sniff"
+                )
 
 
 def sample_files(base: Path, name: str) -> list[Path]:
@@ -92,4 +94,8 @@ def _spread(path: Path, error: UserError) -> Iterator[Problem]:
     """Turn an error's lines into problems, each at the line that it names."""
     for text in str(error).split("\n" if str(error).count(str(path)) > 1 else "\0"):
         place, _, what = text.removeprefix(f"{path}:").partition(": ")
-        yield Problem(path, int(place), what) if place.isdigit() else Problem(path, 0, text.removeprefix(f"{path}: "))
+        yield (
+            Problem(path, int(place), what)
+            if place.isdigit()
+            else Problem(path, 0, text.removeprefix(f"{path}: "))
+        )

@@ -23,13 +23,17 @@ def writing(lock: Path, what: str) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         handle = lock.open("a+", encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{lock}: {(error.strerror or str(error)).lower()}; may this user write here?") from None
+        raise UserError(
+            f"{lock}: {(error.strerror or str(error)).lower()}; may this user write here?"
+        ) from None
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
-            raise UserError(f"{_holder(handle.read())}; wait for it, or stop it", Exit.LOCKED) from None
+            raise UserError(
+                f"{_holder(handle.read())}; wait for it, or stop it", Exit.LOCKED
+            ) from None
         handle.truncate(0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         handle.write(json.dumps({"pid": os.getpid(), "what": what, "since": started}))

@@ -22,8 +22,22 @@ def facts(now: datetime) -> Facts:
     finding = Finding(
         "sample", "high", "Sample", "host-1", now - timedelta(hours=1), now, _TEXT, {"events": 3}, "Why.", "network"
     )  # fmt: skip
-    item = Item(finding, ["ts", "host", "message"], [{"ts": now, "host": "host-1", "message": _TEXT}], "select 1", "lastseen sql 'select 1'")
-    card = Card("sample", "Sample", "high", "Why.", "network", "lastseen check sample", [item, Item(finding)])
+    item = Item(
+        finding,
+        ["ts", "host", "message"],
+        [{"ts": now, "host": "host-1", "message": _TEXT}],
+        "select 1",
+        "lastseen sql 'select 1'",
+    )
+    card = Card(
+        "sample",
+        "Sample",
+        "high",
+        "Why.",
+        "network",
+        "lastseen check sample",
+        [item, Item(finding)],
+    )
     return Facts(
         now, now - NIGHT, Headline("trouble", [_TEXT], "Of 4 hosts, 1 is fine."),
         Tally(["host-1"], ["host-2"], ["host-3"], ["host-4"]), [finding], [card], [card], [card],
@@ -39,7 +53,10 @@ def asker(views: Views) -> Ask:
 
     def ask(query: str) -> list[Row]:
         schema = adhoc.run(views, f"from ({query}) limit 0").schema
-        return [{column.name: _value(column.type, views.now, number) for column in schema} for number in range(ROWS)]
+        return [
+            {column.name: _value(column.type, views.now, number) for column in schema}
+            for number in range(ROWS)
+        ]
 
     return ask
 
@@ -51,7 +68,10 @@ _MAKERS: list[tuple[Callable[[Any], bool], Callable[[datetime, int], object]]] =
     (pa.types.is_decimal, lambda _, number: Decimal(number)),
     (pa.types.is_timestamp, lambda now, number: now - timedelta(hours=number + 1)),
     (pa.types.is_date, lambda now, number: date(now.year, now.month, number + 1)),
-    (lambda kind: pa.types.is_duration(kind) or pa.types.is_interval(kind), lambda _, number: timedelta(minutes=number)),
+    (
+        lambda kind: pa.types.is_duration(kind) or pa.types.is_interval(kind),
+        lambda _, number: timedelta(minutes=number),
+    ),
 ]
 
 

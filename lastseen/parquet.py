@@ -54,14 +54,14 @@ class _Day:
 class PartWriter:
     """Takes batches in arrival order and leaves one Parquet file a day below a table's folder."""
 
-    def __init__(self, root: Path, schema: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def __init__(self, root: Path, schema: Any) -> None:
         self._root = root
         self._schema = pa.schema([column for column in schema if column.name != DAY])
         self._days: dict[str, _Day] = {}
         self._parts: list[Part] = []
         self._held = 0
 
-    def write(self, batch: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+    def write(self, batch: Any) -> None:
         """Take a batch that has the table's columns and ``day``."""
         for day, rows in _by_day(batch):
             state = self._days.setdefault(str(day), self._new(str(day)))
@@ -87,7 +87,9 @@ class PartWriter:
         for state in self._days.values():
             if state.file:
                 state.file.close()
-        for path in [part.path for part in self._parts] + [state.path for state in self._days.values()]:
+        for path in [part.path for part in self._parts] + [
+            state.path for state in self._days.values()
+        ]:
             (self._root / path).unlink(missing_ok=True)
         self._days, self._parts = {}, []
 
@@ -125,7 +127,7 @@ class PartWriter:
         self._parts.append(Part(state.path, day, size, int(time.time() * 1000), json.dumps(stats)))
 
 
-def _by_day(batch: Any) -> Iterator[tuple[date, Any]]:  # noqa: ANN401 - pyarrow ships no types
+def _by_day(batch: Any) -> Iterator[tuple[date, Any]]:
     """Yield the batch's rows day by day, in order within each."""
     days = batch.column(DAY)
     rows = batch.drop_columns([DAY])
@@ -137,22 +139,27 @@ def _by_day(batch: Any) -> Iterator[tuple[date, Any]]:  # noqa: ANN401 - pyarrow
         return
     numbers = days.cast(pa.int32()).to_numpy()
     for number in np.unique(numbers):
-        yield pa.scalar(int(number), pa.int32()).cast(pa.date32()).as_py(), rows.filter(pa.array(numbers == number))
+        yield (
+            pa.scalar(int(number), pa.int32()).cast(pa.date32()).as_py(),
+            rows.filter(pa.array(numbers == number)),
+        )
 
 
-def _encoding(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - pyarrow ships no types
+def _encoding(schema: Any) -> dict[str, Any]:
     """Return how columns are written: growing numbers as differences, the rest through a dictionary."""
     growing = [c.name for c in schema if c.name == "line" or pa.types.is_timestamp(c.type)]
     return {
         "compression": "zstd",
         "compression_level": 3,
-        "use_dictionary": [c.name for c in schema if c.name not in growing and not pa.types.is_nested(c.type)],
+        "use_dictionary": [
+            c.name for c in schema if c.name not in growing and not pa.types.is_nested(c.type)
+        ],
         "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
         "version": "2.6",
         "data_page_size": 1 << 20,
     }
 
 
-def _delta_time(moment: Any) -> str | None:  # noqa: ANN401 - datetime or None
+def _delta_time(moment: Any) -> str | None:
     """Write a time as Delta's statistics do."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -35,7 +35,9 @@ def period(text: str) -> timedelta:
     for number, word in parts:
         unit = word if word in _UNITS else _LONG.get(word.removesuffix("s"))
         if unit is None:
-            raise UserError(f'"{text}": unknown unit "{word}"; use seconds, minutes, hours, days or weeks')
+            raise UserError(
+                f'"{text}": unknown unit "{word}"; use seconds, minutes, hours, days or weeks'
+            )
         total += float(number) * _UNITS[unit]
     if total <= timedelta():
         raise UserError(f'"{text}" is no time at all; a span must be longer than zero')

@@ -9,11 +9,13 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +32,12 @@ TAIL = 64 << 10
 """Bytes before the place reached that a reader remembers."""
 BATCH = 6144
 """Rows handed to DuckDB at a time: three of its vectors, so that both cores get their share."""
+DAMAGED = (EOFError, OSError, lzma.LZMAError, zlib.error)
+"""What reading a file may raise where its packed data is cut off or its disk is failing."""
 SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string_view())])
 
+_STEP = 256 << 10
+"""Bytes asked for in one read: where packed data breaks off, what came before it in that read is lost."""
 _NEWLINE, _RETURN = 10, 13
 _INLINE = 12
 """A string view of up to 12 bytes holds them itself (Arrow columnar format, variable-size binary view)."""
@@ -42,44 +48,51 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
-def open_bytes(path: Path) -> BinaryIO:
+def open_bytes(path: Path) -> BufferedIOBase:
     """Open a file for reading, unpacked where its first bytes say gzip, zstd, bzip2 or xz.
 
     UTF-16, which PowerShell writes, becomes UTF-8.
 
     Raises:
-        UserError: it is a folder, or is not there, or may not be read.
+        UserError: it is a folder, or is not there, or may not be read, or is damaged from the start.
     """
     try:
-        raw = path.open("rb")
+        with path.open("rb") as raw:
+            magic = raw.peek(6)[:6]
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise UserError(f"{path}: is a folder; name the files in it, or the folder to `lastseen add`") from None
+        closed = not os.access(path, os.R_OK | os.X_OK)
+        why = "that this user may not list" if closed else "; name the files in it, or the folder"
+        raise UserError(f"{path}: is a folder{why}") from None
     except OSError as error:
-        raise UserError(f"{path}: {(error.strerror or str(error)).lower()}; may this user read it?") from None
-    stream = _unpacked(raw, raw.peek(6)[:6])
-    head = stream.peek(2)[:2]
+        why = (error.strerror or str(error)).lower()
+        raise UserError(f"{path}: cannot be read: {why}") from None
+    stream = _unpacked(path, magic)
+    try:
+        head = stream.peek(2)[:2]
+    except DAMAGED as error:
+        stream.close()
+        raise UserError(
+            f"{path}: the compressed data is damaged: {error}; fetch it again"
+        ) from None
     if encoding := _BOMS.get(head):
         text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
         return io.BufferedReader(_Recoded(text))
-    return stream
+    return stream  # type: ignore[no-any-return] # one of several classes with `peek`
 
 
-def _unpacked(raw: io.BufferedReader, magic: bytes) -> io.BufferedReader:
+def _unpacked(path: Path, magic: bytes) -> Any:
     """Choose the decompressor by the file's first bytes; its name may lie."""
-    opened: Any
     if magic.startswith(b"\x1f\x8b"):
-        opened = gzip.GzipFile(fileobj=raw)
-    elif magic.startswith(b"BZh"):
-        opened = bz2.BZ2File(raw)
-    elif magic.startswith(b"\xfd7zXZ\x00"):
-        opened = lzma.LZMAFile(raw)
-    elif magic.startswith(b"\x28\xb5\x2f\xfd"):
-        opened = pa.CompressedInputStream(raw, "zstd")
-    else:
-        return raw
-    return io.BufferedReader(opened, buffer_size=1 << 20)
+        return gzip.GzipFile(path)
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2File(path)
+    if magic.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(path)
+    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+        return io.BufferedReader(pa.CompressedInputStream(path.open("rb"), "zstd"), _STEP)
+    return path.open("rb")
 
 
 class _Recoded(io.RawIOBase):
@@ -92,7 +105,7 @@ class _Recoded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, target: Any) -> int:  # noqa: ANN401 - a writable buffer has no type before Python 3.12
+    def readinto(self, target: Any) -> int:
         if not self._left:
             self._left = self._text.read(1 << 18).encode()
         size = min(len(target), len(self._left))
@@ -119,7 +132,9 @@ class Chunk:
 class Reader:
     """Reads a stream as chunks of records, and knows how far it has come."""
 
-    def __init__(self, stream: BinaryIO, starts: str | None = None, line: int = 1, tail: bytes = b"") -> None:
+    def __init__(
+        self, stream: BufferedIOBase, starts: str | None = None, line: int = 1, tail: bytes = b""
+    ) -> None:
         self._stream = stream
         self._starts = starts
         self.tail = tail
@@ -139,7 +154,7 @@ class Reader:
             data, end = self._more(carry)
             if not len(data):
                 return
-            cut = len(data) if end else self._cut(data, held)
+            cut = len(data) if end or not data.any() else self._cut(data, held)
             if cut:
                 chunk, cut = self._chunk(data[:cut], last=end)
                 self.consumed += cut
@@ -149,7 +164,9 @@ class Reader:
             carry = data[cut:]
             held = len(carry)
             if held > LONGEST:
-                raise UserError(f"line {self.line}: over {LONGEST >> 20} MB without an end; is this a log?")
+                raise UserError(
+                    f"line {self.line}: over {LONGEST >> 20} MB without an end; is this a log?"
+                )
             if end:
                 return
 
@@ -161,12 +178,12 @@ class Reader:
         size = len(carry)
         try:
             while size < len(data):
-                got = self._stream.readinto(memoryview(data)[size:])  # type: ignore[attr-defined]
+                got = self._stream.readinto1(data[size : size + _STEP].data)
                 if not got:
                     return data[:size], True
                 size += got
-        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-            self.problem = f"the compressed data is cut off or damaged ({error}); what came before it was read"
+        except DAMAGED as error:
+            self.problem = f"ends before its end ({error}); what came before that was read"
             return data[:size], True
         return data, False
 
@@ -192,9 +209,15 @@ class Reader:
             if not kept and size <= LONGEST:
                 return Chunk(numbers[:0], _views(clean, begins[:0], ends[:0])), 0
             if kept and kept < len(begins):
-                size -= len(clean) - int(begins[kept]) if clean is data else self._original(data, kept)
+                size -= (
+                    len(clean) - int(begins[kept]) if clean is data else self._original(data, kept)
+                )
                 first = first[:-1]
-            begins, ends, numbers = begins[first], np.append(ends[first[1:] - 1], ends[kept - 1]), numbers[first]
+            begins, ends, numbers = (
+                begins[first],
+                np.append(ends[first[1:] - 1], ends[kept - 1]),
+                numbers[first],
+            )
             self.line += kept
         else:
             self.line += len(begins)
@@ -209,7 +232,7 @@ class Reader:
 
 
 def _utf8(data: Bytes) -> Bytes:
-    """Return valid UTF-8 without NUL: bad bytes become ``\\xNN``, NULs (holes of a truncated file) go."""
+    r"""Return valid UTF-8 without NUL: bad bytes become ``\xNN``, NULs (holes of a truncated file) go."""
     if not len(data) or (data.max() < 0x80 and data.min() > 0):  # noqa: PLR2004 - plain ASCII, the common case
         return data
     text = data.tobytes().replace(b"\0", b"")
@@ -236,19 +259,21 @@ def _lines(data: Bytes) -> tuple[Ints, Ints]:
 def _without_return(data: Bytes, begins: Ints, ends: Ints) -> Ints:
     """Return ends that leave out the carriage return of CRLF."""
     last = data[np.maximum(ends - 1, 0)]
-    return ends - ((last == _RETURN) & (ends > begins))
+    stripped: Ints = ends - ((last == _RETURN) & (ends > begins))
+    return stripped
 
 
 def _record_starts(data: Bytes, begins: Ints, starts: str) -> Ints:
     """Return which lines begin a record; the first always does, for there is nothing it could continue."""
     offsets = np.append(begins, len(data)).astype(np.int32)
     texts = pa.StringArray.from_buffers(len(begins), pa.py_buffer(offsets), pa.py_buffer(data))
-    matches = pc.match_substring_regex(texts, pattern=starts).to_numpy(zero_copy_only=False)
+    found = pc.match_substring_regex(texts, pattern=starts)
+    matches: npt.NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
     matches[0] = True
     return np.flatnonzero(matches)
 
 
-def _views(data: Bytes, begins: Ints, ends: Ints) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def _views(data: Bytes, begins: Ints, ends: Ints) -> Any:
     """Return parts of the bytes as an Arrow string-view array, without copying them."""
     count = len(begins)
     views = np.zeros(count, _VIEW)
@@ -263,4 +288,6 @@ def _views(data: Bytes, begins: Ints, ends: Ints) -> Any:  # noqa: ANN401 - pyar
         for place in range(_INLINE):
             rows = short[length[short] > place]
             cells[rows, 4 + place] = data[begins[rows] + place]
-    return pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(views), pa.py_buffer(data)])
+    return pa.Array.from_buffers(
+        pa.string_view(), count, [None, pa.py_buffer(views), pa.py_buffer(data)]
+    )

@@ -1,6 +1,5 @@
 """Reads the rejects again, after their format was mended."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -12,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from lastseen import database, formats
-from lastseen.accounting import REJECT_SCHEMA, Account
+from lastseen.accounting import Account
 from lastseen.formats import Format
-from lastseen.lake import REJECTS, Lake
+from lastseen.lake import REJECT_SCHEMA, REJECTS, Lake
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.records import Chunk
@@ -49,7 +48,11 @@ def replay(project: Project, lake: Lake, now: datetime) -> list[Replayed]:
     accepted: list[dict[str, Any]] = []
     with formats.prepare(project) as con:
         query = _SELECT.format(files=database.literal(files))
-        rejects = con.sql(f"{query} where text is not null order by format, file, line").to_arrow_table().to_pylist()
+        rejects = (
+            con.sql(f"{query} where text is not null order by format, file, line")
+            .to_arrow_table()
+            .to_pylist()
+        )
         for name, group in groupby(rejects, key=itemgetter("format")):
             lines = list(group)
             if name in forms:
@@ -63,7 +66,9 @@ def replay(project: Project, lake: Lake, now: datetime) -> list[Replayed]:
 class _Replay:
     """One format's rejects, read again file by file."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, form: Format, lake: Lake, version: int) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, form: Format, lake: Lake, version: int
+    ) -> None:
         self._con = con
         self._form = form
         self._lake = lake
@@ -93,7 +98,10 @@ class _Replay:
         chunk = account.feed(Chunk(lines, texts))
         self._con.register("raw_records", pa.Table.from_batches(chunk.batches()))
         self._con.execute(formats.RECORDS_VIEW)
-        taken = [account.take(batch) for batch in self._con.sql(formats.query(self._form)).to_arrow_reader()]
+        taken = [
+            account.take(batch)
+            for batch in self._con.sql(formats.query(self._form)).to_arrow_reader()
+        ]
         still = {int(line) for numbers, _, _ in account.settle() for line in numbers}
         self.accepted += [row for row in rejects if row["line"] not in still]
         return taken
@@ -110,7 +118,7 @@ def _keep_rest(
     """Write the rejects without those accepted in place of all there were."""
     if not accepted:
         return
-    keys: Mapping[str, Any] = {key: [row[key] for row in accepted] for key in ("format", "file", "line")}
+    keys = {key: [row[key] for row in accepted] for key in ("format", "file", "line")}
     con.register("accepted", pa.table(keys))
     rest = f"select *, cast(ts as date) as {DAY} from ({query}) anti join accepted using (format, file, line)"
     with lake.writer(REJECTS, REJECT_SCHEMA) as writer:

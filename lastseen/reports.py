@@ -74,16 +74,24 @@ def problems(space: Workspace) -> Iterator[Problem]:
             for file, path in files.items():
                 yield from _template_problems(space.project, file, path, views)
     except UserError as error:
-        yield Problem(space.project.root, 0, f"the reports cannot be tried before the views are sound: {error}")
+        yield Problem(
+            space.project.root,
+            0,
+            f"the reports cannot be tried before the views are sound: {error}",
+        )
 
 
 def _template_problems(project: Project, file: str, path: Path, views: Views) -> Iterator[Problem]:
     name, _, part = file.removesuffix(".j2").rpartition(".")
     if part not in PARTS or not name:
-        yield Problem(path, 0, f"a template is called NAME.PART.j2, and PART is one of {', '.join(PARTS)}")
+        yield Problem(
+            path, 0, f"a template is called NAME.PART.j2, and PART is one of {', '.join(PARTS)}"
+        )
         return
     if part != "html" and f"{name}.html.j2" not in project.content(FOLDER, "*.html.j2"):
-        yield Problem(path, 0, f"there is no {name}.html.j2 beside it; the page is what makes a report")
+        yield Problem(
+            path, 0, f"there is no {name}.html.j2 beside it; the page is what makes a report"
+        )
     ask = facts.asker(views)
     try:
         _render(project, file, facts.tell([], [], EPOCH, ask), ask)
@@ -120,7 +128,15 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
         raise UserError(f"{error.filename or path}:{error.lineno}: {error.message}") from None
     except TemplateNotFound as error:
         raise UserError(f"{path}: it includes {error}, which is not there") from None
-    except (TemplateError, UserError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (
+        TemplateError,
+        UserError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+    ) as error:
         raise UserError(f"{_place(error, path)}: {error}") from None
 
 
@@ -174,7 +190,8 @@ def shown(value: object) -> object:
 def with_policy(page: str) -> str:
     """Fill in the hashes of a page's own style sheets, so that no other style is allowed in it."""
     hashes = [
-        "'sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() + "'" for style in _STYLE.findall(page)
+        "'sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() + "'"
+        for style in _STYLE.findall(page)
     ]
     return page.replace(_POLICY, " ".join(hashes) or "'none'", 1)
 
@@ -189,5 +206,3 @@ def _place(error: Exception, path: Path) -> str:
             place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-

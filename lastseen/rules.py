@@ -88,7 +88,9 @@ def load(project: Project) -> dict[str, Rule]:
     Raises:
         UserError: a rule's header is wrong.
     """
-    return {path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()}
+    return {
+        path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()
+    }
 
 
 def parse(file: SqlFile) -> Rule:
@@ -98,10 +100,14 @@ def parse(file: SqlFile) -> Rule:
         UserError: a field is missing or has no such value.
     """
     if file["severity"] not in SEVERITIES:
-        raise UserError(f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"')
+        raise UserError(
+            f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"'
+        )
     explains = file.fields.get("explains")
     if explains is not None and explains not in CAUSES:
-        raise UserError(f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}')
+        raise UserError(
+            f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}'
+        )
     try:
         window = period(file["window"])
     except UserError as error:
@@ -112,7 +118,9 @@ def parse(file: SqlFile) -> Rule:
     )  # fmt: skip
 
 
-def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None) -> list[Finding]:
+def check(
+    views: Views, rules: Mapping[str, Rule], until: datetime, since: datetime | None = None
+) -> list[Finding]:
     """Run rules up to a moment, the worst findings first.
 
     Args:
@@ -129,7 +137,9 @@ def check(views: Views, rules: Mapping[str, Rule], until: datetime, since: datet
         own = until - rule.window
         views.window(Window(min(own, since) if since else own, until))
         found += run(views, rule)
-    return sorted(found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or ""))
+    return sorted(
+        found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or "")
+    )
 
 
 def run(views: Views, rule: Rule) -> Iterator[Finding]:
@@ -173,7 +183,9 @@ def bind(views: Views, rule: Rule) -> None:
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
     """Return findings and coverage as ``check --json`` prints them."""
-    covered = views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    covered = (
+        views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    )
     named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
     return {
         "now": now,
@@ -192,7 +204,9 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     where = ""
     if host is not None:
         where = f"where host = ({_resolved(views, host)})"
-    return list(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist())
+    return list(
+        views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist()
+    )
 
 
 def _resolved(views: Views, host: str) -> str:
@@ -215,11 +229,16 @@ def summary(rule: Rule, row: Mapping[str, Any]) -> str:
     Raises:
         UserError: the rule's ``alert`` names a column that its query does not return.
     """
-    values = {key: "the server" if key == "host" and value is None else word(value) for key, value in row.items()}
+    values = {
+        key: "the server" if key == "host" and value is None else word(value)
+        for key, value in row.items()
+    }
     try:
         return rule.alert.format_map(values)
     except KeyError as error:
-        raise UserError(f"{rule.source.at('alert')}: alert names {error}, which the query does not return") from None
+        raise UserError(
+            f"{rule.source.at('alert')}: alert names {error}, which the query does not return"
+        ) from None
 
 
 def word(value: object) -> str:

@@ -49,7 +49,7 @@ class Settings:
     """What `[policy.host."NAME"]` changes."""
 
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # lastseen.toml: everything in it is optional. Times are UTC unless they carry a zone.
 
 [lake]
@@ -68,7 +68,7 @@ path = "lake"            # where the tables are, relative to this file
 # heartbeat = { period = "10 seconds", grace = "30 minutes" }
 # [policy.host."mac-015"]
 # pending_after = "45 minutes"
-'''
+"""
 
 _POLICY = tuple(f.name for f in fields(Policy))
 
@@ -106,20 +106,32 @@ class _Reader:
         lake = self._table(data, "lake")
         self._known(lake, ("path", "keep"), "key of [lake]")
         policy = self._table(data, "policy")
-        nested = {key: value for key, value in policy.items() if isinstance(value, dict) and key != "heartbeat"}
+        nested = {
+            key: value
+            for key, value in policy.items()
+            if isinstance(value, dict) and key != "heartbeat"
+        }
         hosts = nested.pop("host", {})
         return Settings(
             lake=str(lake.get("path", "lake")),
             keep=self._span("keep", lake["keep"]) if "keep" in lake else None,
-            policy=self._policy({key: value for key, value in policy.items() if key not in {*nested, "host"}}),
+            policy=self._policy(
+                {key: value for key, value in policy.items() if key not in {*nested, "host"}}
+            ),
             platforms={key: self._policy(value) for key, value in nested.items()},
-            hosts={key: self._policy(value) for key, value in hosts.items() if isinstance(value, dict)},
+            hosts={
+                key: self._policy(value) for key, value in hosts.items() if isinstance(value, dict)
+            },
         )
 
     def _policy(self, values: dict[str, Any]) -> dict[str, timedelta]:
         flat = dict(self._flat(values))
         self._known(flat, _POLICY, "policy")
-        return {key: span for key, value in flat.items() if key in _POLICY and (span := self._span(key, value))}
+        return {
+            key: span
+            for key, value in flat.items()
+            if key in _POLICY and (span := self._span(key, value))
+        }
 
     @staticmethod
     def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -152,6 +164,8 @@ class _Reader:
                 self._problem(key, f"unknown {what} '{key}'; {hint}")
 
     def _problem(self, key: str, what: str) -> None:
-        words = re.compile(rf"[\[\s.\"']*{re.escape(key)}\b|.*[{{\[.\"]\s*{re.escape(key.rpartition('_')[2])}\b")
+        words = re.compile(
+            rf"[\[\s.\"']*{re.escape(key)}\b|.*[{{\[.\"]\s*{re.escape(key.rpartition('_')[2])}\b"
+        )
         line = next((number for number, line in enumerate(self.lines, 1) if words.match(line)), 0)
         self.problems.append(Problem(self.path, line, what))

@@ -39,7 +39,9 @@ class SqlFile:
         try:
             return self.fields[field]
         except KeyError:
-            raise UserError(f"{self.path}:1: the header lacks `{field}:`; see the folder's README.md") from None
+            raise UserError(
+                f"{self.path}:1: the header lacks `{field}:`; see the folder's README.md"
+            ) from None
 
     def at(self, field: str) -> str:
         """Return ``path:line`` of a field, for messages."""
@@ -78,17 +80,29 @@ def read(path: Path) -> SqlFile:
 def problems(file: SqlFile, known: Collection[str], required: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with a file's name, header and prose."""
     if not _NAME.match(file.name):
-        yield Problem(file.path, 0, f'the name "{file.name}" must be lower-case letters, digits and _')
+        yield Problem(
+            file.path, 0, f'the name "{file.name}" must be lower-case letters, digits and _'
+        )
     for field in file.fields:
         if field not in known:
             near = get_close_matches(field, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(sorted(known))}"
+            hint = (
+                f"; did you mean '{near[0]}'?"
+                if near
+                else f"; known are {', '.join(sorted(known))}"
+            )
             yield Problem(file.path, file.field_lines[field], f"unknown field '{field}'{hint}")
     for field in required:
         if not file.fields.get(field):
             yield Problem(file.path, 1, f"the header lacks `{field}:`")
     if not file.prose:
-        yield Problem(file.path, file.query_line, "there is no prose between the header and the query")
+        yield Problem(
+            file.path, file.query_line, "there is no prose between the header and the query"
+        )
     for number, line in enumerate(file.path.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("--") and len(line) > 100:  # noqa: PLR2004 - sqlfmt breaks longer comment lines
-            yield Problem(file.path, number, "a comment line over 100 characters; the formatter would break it")
+            yield Problem(
+                file.path,
+                number,
+                "a comment line over 100 characters; the formatter would break it",
+            )

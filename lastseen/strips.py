@@ -23,7 +23,16 @@ _SHAPES = {
     "quiet": ("low", 13, 3),
 }
 """The class, top and height of each state; any other is drawn as pickets."""
-_LETTERS = {"gap": "!", "hole": "!", "unknown": "?", "never": "?", "asleep": "z", "quiet": ".", "up": "=", "covered": "="}
+_LETTERS = {
+    "gap": "!",
+    "hole": "!",
+    "unknown": "?",
+    "never": "?",
+    "asleep": "z",
+    "quiet": ".",
+    "up": "=",
+    "covered": "=",
+}
 """The worst first: one letter may stand for several slots."""
 
 
@@ -40,9 +49,13 @@ def strip(states: Sequence[str], slot: timedelta, name: str) -> Markup:
     for state, run in groupby(states):
         width = len(list(run))
         kind, top, height = _SHAPES.get(state, ("none", 4, 8))
-        paths.setdefault(kind, []).append(_pickets(at, width) if kind == "none" else _bar(at, width, top, height))
+        paths.setdefault(kind, []).append(
+            _pickets(at, width) if kind == "none" else _bar(at, width, top, height)
+        )
         at += width
-    drawn = "".join(f'<path class="{kind}" d="{"".join(parts)}"/>' for kind, parts in sorted(paths.items()))
+    drawn = "".join(
+        f'<path class="{kind}" d="{"".join(parts)}"/>' for kind, parts in sorted(paths.items())
+    )
     label = escape(f"{name}: {told(states, slot)}")
     return Markup(  # noqa: S704 - numbers and names of our own, and an escaped label
         f'<svg class="strip" viewBox="0 0 {max(at, 1)} {HEIGHT}" preserveAspectRatio="none" role="img" '
@@ -59,7 +72,10 @@ def told(states: Sequence[str], slot: timedelta) -> str:
     lengths: dict[str, int] = {}
     for state in states:
         lengths[state] = lengths.get(state, 0) + 1
-    parts = [f"{state} {spell(slot * number)}" for state, number in sorted(lengths.items(), key=lambda one: -one[1])]
+    parts = [
+        f"{state} {spell(slot * number)}"
+        for state, number in sorted(lengths.items(), key=lambda one: -one[1])
+    ]
     return ", ".join(parts) or "nothing"
 
 
@@ -71,7 +87,10 @@ def letters(states: Sequence[str], each: int = 2) -> str:
     """
     order = list(_LETTERS)
     groups = [states[at : at + each] for at in range(0, len(states), each)]
-    return "".join(_LETTERS[min(group, key=lambda one: order.index(one) if one in order else 3)] for group in groups)
+    return "".join(
+        _LETTERS[min(group, key=lambda one: order.index(one) if one in order else 3)]
+        for group in groups
+    )
 
 
 def axis(since: datetime, until: datetime, every: timedelta = timedelta(hours=6)) -> Markup:
@@ -85,13 +104,16 @@ def axis(since: datetime, until: datetime, every: timedelta = timedelta(hours=6)
         if 2 <= share <= 98:  # noqa: PLR2004 - a label at the very edge would be cut
             marks.append(f'<text x="{share:.2f}%" y="11">{at:%H:%M}</text><path d=""/>')
         at += every
-    return Markup(f'<svg class="axis" aria-hidden="true">{"".join(marks)}</svg>'.replace('<path d=""/>', ""))  # noqa: S704 - numbers
+    return Markup(
+        f'<svg class="axis" aria-hidden="true">{"".join(marks)}</svg>'.replace('<path d=""/>', "")
+    )  # noqa: S704 - numbers
 
 
 def legend(kind: str, meaning: Mapping[str, str]) -> Markup:
     """Explain shapes: each state's picture with its meaning."""
     items = [
-        Markup('<span class="key">{}{}</span>').format(_sample(state), text) for state, text in meaning.items()
+        Markup('<span class="key">{}{}</span>').format(_sample(state), text)
+        for state, text in meaning.items()
     ]
     return Markup('<p class="legend" id="{}-legend">{}</p>').format(kind, Markup("").join(items))
 

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -20,7 +20,9 @@ from rich.text import Text
 from lastseen.errors import UserError
 from lastseen.period import rfc3339, spell
 
-HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+HARMFUL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
 """Control characters (tab and newline are dealt with apart) and those that turn the direction of text."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell."""
@@ -37,23 +39,31 @@ def harmless(text: str) -> str:
     return HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
+def plain(value: object) -> Any:
     """Return a value as JSON knows it: times in UTC with microseconds, spans in seconds."""
-    if isinstance(value, datetime):
-        return rfc3339(value) if value.tzinfo else value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
-    return value
+    return next((write(value) for kind, write in _PLAIN if isinstance(value, kind)), value)
+
+
+def _moment(value: datetime) -> str:
+    return rfc3339(value) if value.tzinfo else value.isoformat()
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+_PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (datetime, _moment),
+    (timedelta, timedelta.total_seconds),
+    (date, date.isoformat),
+    (Decimal, _number),
+    (bytes, lambda value: value.decode(errors="backslashreplace")),
+)
+"""How values are written that JSON does not know; a datetime is a date too, so it comes first."""
 
 
 def as_json(value: object) -> str:
@@ -88,7 +98,10 @@ def _guarded(cell: object) -> object:
 def as_markdown(columns: Sequence[str], rows: Rows) -> str:
     """Write a Markdown table."""
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(row[c]).replace('|', chr(92) + '|') for c in columns)} |" for row in rows]
+    lines += [
+        f"| {' | '.join(_cell(row[c]).replace('|', chr(92) + '|') for c in columns)} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
@@ -108,7 +121,9 @@ def _cell(value: object) -> str:
 def table(columns: Sequence[str], rows: Rows, title: str | None = None) -> None:
     """Print a table on standard output, as wide as the terminal; in a pipe as wide as it needs."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
-    shown = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    shown = Table(
+        box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False
+    )
     for column in columns:
         numbers = bool(rows) and all(isinstance(row[column], int | float | None) for row in rows)
         shown.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
@@ -119,12 +134,14 @@ def table(columns: Sequence[str], rows: Rows, title: str | None = None) -> None:
     console.print(shown)
 
 
-def parquet(rows: Any) -> None:  # noqa: ANN401 - pyarrow ships no types
+def parquet(rows: Any) -> None:
     """Write an Arrow table as Parquet to standard output, which must not be a terminal.
 
     Raises:
         UserError: it is one.
     """
     if sys.stdout.isatty():
-        raise UserError("Parquet is not for a terminal; write it to a file: … --format parquet > rows.parquet")
+        raise UserError(
+            "Parquet is not for a terminal; write it to a file: … --format parquet > rows.parquet"
+        )
     pq.write_table(rows, pa.PythonFile(sys.stdout.buffer, mode="w"), compression="zstd")

@@ -55,7 +55,9 @@ def tidy(lake: Lake, keep: timedelta | None, now: datetime, spill: Path) -> Iter
         for day, files in _days(lake, name).items():
             closed = day < today
             mark = f"tidy.{day}"
-            if (closed and lake.marks(name)[mark] != len(files)) or (not closed and len(files) >= _MANY):
+            if (closed and lake.marks(name)[mark] != len(files)) or (
+                not closed and len(files) >= _MANY
+            ):
                 _rewrite(lake, name, files, mark if closed else None, spill)
                 days += 1
         yield Tidied(name, days, len(before), len(lake.files(name)), forgotten, _vacuum(lake, name))
@@ -86,11 +88,15 @@ def _rewrite(lake: Lake, name: str, files: list[str], mark: str | None, spill: P
     schema = lake.partitioned_schema(name)
     keys = [key for key in ("host", "ts") if key in schema.names]
     order = f"order by {', '.join(keys)}" if mark else ""
-    source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
+    source = (
+        f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
+    )
     with database.connect(MEMORY) as con, lake.writer(name, schema) as writer:
         con.execute(f"set temp_directory = {database.literal(str(spill))}")
         have = set(con.sql(f"from {source} limit 0").columns)
-        missing = "".join(f", null as {database.name(key)}" for key in schema.names if key not in {*have, DAY})
+        missing = "".join(
+            f", null as {database.name(key)}" for key in schema.names if key not in {*have, DAY}
+        )
         query = f"select *{missing}, cast(ts as date) as {DAY} from {source} {order}"
         for batch in con.sql(query).to_arrow_reader(65_536):
             writer.write(batch)

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
-from lastseen.accounting import REJECT_SCHEMA
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECTS, Lake
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
@@ -78,7 +77,7 @@ class Views:
         """Close the database."""
         self.con.close()
 
-    def __enter__(self) -> "Views":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -89,7 +88,7 @@ class Views:
         self.con.execute(statement)
         self.script.append(statement)
 
-    def _table(self, name: str, wanted: Any) -> str:  # noqa: ANN401 - pyarrow ships no types
+    def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
@@ -97,7 +96,9 @@ class Views:
         self.files += files
         kinds = dict(zip(columns.names, self._types(columns), strict=True))
         if not files:
-            nothing = ", ".join(f"cast(null as {kind}) as {database.name(key)}" for key, kind in kinds.items())
+            nothing = ", ".join(
+                f"cast(null as {kind}) as {database.name(key)}" for key, kind in kinds.items()
+            )
             return f"select {nothing} where false"
         source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
         have = set(self.con.sql(f"from {source} limit 0").columns)
@@ -107,14 +108,17 @@ class Views:
         )
         return f"select {picked} from {source}"
 
-    def _types(self, schema: Any) -> list[str]:  # noqa: ANN401 - pyarrow ships no types
+    def _types(self, schema: Any) -> list[str]:
         """Return DuckDB's names of Arrow types."""
         self.con.register("typed", schema.empty_table())
         return [str(kind) for kind in self.con.sql("from typed").types]
 
     def _shared(self, project: Project) -> None:
         """Make the views of ``rules/views``, each after those that it reads."""
-        waiting = {path.stem: sqlfile.read(path) for path in project.content("rules/views", "*.sql").values()}
+        waiting = {
+            path.stem: sqlfile.read(path)
+            for path in project.content("rules/views", "*.sql").values()
+        }
         while waiting:
             failed: list[UserError] = []
             before = len(waiting)
@@ -132,7 +136,8 @@ def _events(names: list[str]) -> str:
     """Return the query of ``events``: every log table's common columns, and which table a row is from."""
     common = "ts, host, emitter, level, process, message, file, line"
     return " union all ".join(
-        f'select {database.literal(name)} as "table", {common} from {database.name(name)}' for name in names
+        f'select {database.literal(name)} as "table", {common} from {database.name(name)}'
+        for name in names
     )
 
 
@@ -145,7 +150,9 @@ def policy(settings: Settings) -> str:
     rows += [("host", name, spans) for name, spans in settings.hosts.items()]
     return " union all ".join(
         f"select {database.literal(scope)} as scope, cast({database.literal(name)} as varchar) as name, "
-        + ", ".join(f"cast({database.literal(spans.get(key))} as interval) as {key}" for key in names)
+        + ", ".join(
+            f"cast({database.literal(spans.get(key))} as interval) as {key}" for key in names
+        )
         for scope, name, spans in rows
     )
 
@@ -160,5 +167,5 @@ def spill(project: Project) -> Path:
     return project.root / ".lastseen.tmp"
 
 
-def _without_day(schema: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def _without_day(schema: Any) -> Any:
     return pa.schema([column for column in schema if column.name != DAY])

@@ -69,7 +69,9 @@ def cell(value: object) -> str:
         return f"{value:,.6g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
-    return shortened(harmless(str(value).replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " ")))
+    return shortened(
+        harmless(str(value).replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " "))
+    )
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:
@@ -87,4 +89,6 @@ def wrap(text: str, indent: int = 0, width: int = 72) -> str:
     >>> wrap("one two three", 2, 8)
     'one two\\n  three'
     """
-    return textwrap.fill(" ".join(str(text).split()), width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return textwrap.fill(
+        " ".join(str(text).split()), width, subsequent_indent=" " * indent, break_on_hyphens=False
+    )

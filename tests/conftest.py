@@ -12,7 +12,9 @@ REAL_LOGS = Path(__file__).resolve().parents[2] / "shared" / "real_logs"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write what came out as what is expected")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write what came out as what is expected"
+    )
 
 
 @pytest.fixture(autouse=True)

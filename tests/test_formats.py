@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from lastseen import formats
-from lastseen.ingest import Ingest, LogFile
+from lastseen.ingest import Ingest
 from lastseen.lake import REJECTS, Lake
+from lastseen.logfile import LogFile
 from lastseen.project import Project
 
 CASES = Path(__file__).parent / "formats"
@@ -27,7 +28,9 @@ def cases() -> list[Path]:
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_a_format_reads_its_case(case: Path, project: Project, request: pytest.FixtureRequest) -> None:
+def test_a_format_reads_its_case(
+    case: Path, project: Project, request: pytest.FixtureRequest
+) -> None:
     expected = case.parent / f"{case.name.partition('.')[0]}.expected.json"
     got = read(case, project)
     if request.config.getoption("--update-golden"):
@@ -59,7 +62,7 @@ def read(case: Path, project: Project) -> dict[str, Any]:
     }
 
 
-def _table(con: Any, lake: Lake, name: str) -> list[dict[str, Any]]:  # noqa: ANN401 - DuckDB's rows
+def _table(con: Any, lake: Lake, name: str) -> list[dict[str, Any]]:
     files = lake.files(name)
     if not files:
         return []

@@ -5,10 +5,9 @@
 --
 with
     own as (
-        select distinct c.format, coalesce(a.host, c.emitter) as host
-        from covered as c
-        left join aliases as a on a.alias = lower(c.emitter)
-        where c.covers = 'host' and c.emitter is not null
+        select distinct format, emitter as host
+        from covered
+        where covers = 'host' and emitter is not null
     ),
     shares as (
         select h.platform, o.format, count(*) as having_it

@@ -1,0 +1,122 @@
+"""What commands print: results on standard output, talk on standard error."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lastseen import terminal
+from lastseen.logfile import Result
+from lastseen.rules import Finding
+
+
+class Form(StrEnum):
+    """How `sql` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    PARQUET = "parquet"
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is no result."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """Show a bar on a terminal; elsewhere, nothing."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def told(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=terminal.harmless(what)[-40:])
+
+        yield told
+
+
+def results_json(results: list[Result]) -> None:
+    """Print what became of each file; one that was read in part is in both lists."""
+    names = ("file", "format", "rows", "rejects", "since", "until", "already")
+    files = [{name: getattr(r, name) for name in names} for r in results if r.read]
+    failed = [{"file": r.file, "problem": r.problem} for r in results if r.problem]
+    print(terminal.as_json({"files": files, "failed": failed}))
+
+
+def results_table(results: list[Result]) -> None:
+    """Print what became of each file, and below what asks for attention."""
+    good = [r for r in results if r.read]
+    rows = [
+        {
+            "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
+            "from": r.since, "to": r.until, "": "added before" if r.already else "",
+        }
+        for r in good
+    ]  # fmt: skip
+    if rows:
+        terminal.table(list(rows[0]), rows)
+    for result in results:
+        if result.problem:
+            say(f"error: {terminal.harmless(result.problem)}")
+        if result.doubtful:
+            say(
+                f"note: {terminal.harmless(result.file)}: {result.doubtful} rows are dated before 2001 "
+                "or after tomorrow; is its clock right?"
+            )
+    if rejected := sum(r.rejects for r in good):
+        say(
+            f"note: {rejected} rejects, kept: lastseen sql 'select file, line, reason, text from rejects'"
+        )
+
+
+def findings(found: list[Finding]) -> None:
+    """Print findings as a table, the worst first."""
+    rows = [
+        {"severity": f.severity, "rule": f.rule, "since": f.since, "what": f.summary} for f in found
+    ]
+    if rows:
+        terminal.table(list(rows[0]), rows)
+    else:
+        print("no findings")
+
+
+def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
+    """Print rows as a table or as JSON."""
+    if as_json:
+        print("\n".join(terminal.json_rows(rows)))
+    elif rows:
+        terminal.table(list(rows[0]), rows)
+    else:
+        print(nothing)
+
+
+def answer(table: Any, form: Form, *, safe: bool) -> None:
+    """Print the rows of a query as the user wants them."""
+    columns: list[str] = table.column_names
+    if form is Form.PARQUET:
+        terminal.parquet(table)
+        return
+    rows = table.to_pylist()
+    if form is Form.CSV:
+        sys.stdout.write(terminal.as_csv(columns, rows, safe=safe))
+    elif form is Form.JSON:
+        print("\n".join(terminal.json_rows(rows)))
+    elif form is Form.MARKDOWN:
+        print(terminal.as_markdown(columns, rows))
+    else:
+        terminal.table(columns, rows)
