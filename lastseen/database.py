@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 MEMORY = "256MB"
 
@@ -69,6 +70,18 @@ def lock_down(con: duckdb.DuckDBPyConnection, readable: list[str], temp: Path) -
     con.execute(f"set allowed_paths = {literal(readable)}")
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
+
+
+def rows(table: Any) -> list[dict[str, Any]]:
+    """Return an Arrow table's rows as Python values; a span is a timedelta, its months of 30 days."""
+    return [{key: _span(value) for key, value in row.items()} for row in table.to_pylist()]
+
+
+def _span(value: object) -> object:
+    """Turn Arrow's months, days and nanoseconds into a timedelta; leave all else as it is."""
+    if isinstance(value, pa.MonthDayNano):
+        return timedelta(days=value.months * 30 + value.days, microseconds=value.nanoseconds / 1000)
+    return value
 
 
 def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from lastseen import sqlfile
+from lastseen import database, sqlfile
 from lastseen.database import literal
 from lastseen.errors import Problem, UserError
 from lastseen.period import period, spell
@@ -152,7 +152,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
     try:
         result = views.con.sql(rule.source.query)
         columns = result.columns
-        rows = result.to_arrow_table().to_pylist()
+        rows = database.rows(result.to_arrow_table())
     except duckdb.Error as error:
         raise UserError(f"{place}: {error}") from None
     if missing := [column for column in COLUMNS if column not in columns]:
@@ -204,9 +204,7 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     where = ""
     if host is not None:
         where = f"where host = ({_resolved(views, host)})"
-    return list(
-        views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist()
-    )
+    return database.rows(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table())
 
 
 def _resolved(views: Views, host: str) -> str:

@@ -12,38 +12,56 @@
 -- certificate concerns every host at once, and Fleet keeps using the old one after a renewal
 -- until it is
 -- restarted. A handshake that merely breaks off (EOF, timeout) is the network's and is not
--- counted. Look
+-- counted; what one side calls refused and the other expired is one trouble. Look
 -- first at the reason, then at who shares it: one OS version, one agent version, one address, or
 -- all.
 --
+with
+    refused as (
+        select *, if(purpose = 'push', null, host) as concerns
+        from certificate_errors
+        where ts >= getvariable('since')
+    ),
+    grouped as (
+        select
+            concerns as host,
+            purpose,
+            min(ts) as since,
+            max(ts) as until,
+            list_sort(list(distinct reason) filter (where reason <> 'refused')) as known,
+            if(len(known) > 0, array_to_string(known, ', '), 'refused') as why,
+            count(*) as events,
+            count(distinct host) as hosts,
+            list_sort(list(distinct "table")) as logs,
+            arg_min(message, ts) as first_message
+        from refused
+        group by concerns, purpose
+    )
 select
-    case when purpose = 'push' then null else host end as host,
-    min(ts) as since,
-    max(ts) as until,
-    reason,
+    host,
+    since,
+    until,
     purpose,
     case
-        when purpose = 'push'
-        then 'Fleet''s pushes to Apple fail: certificate ' || reason
-        when purpose = 'scep'
-        then coalesce(any_value(host), 'a host') || ' gets no identity certificate: ' || reason
-        else
-            coalesce(any_value(host), 'someone')
-            || ' refuses or is refused a certificate: '
-            || reason
-    end as what,
-    case purpose
+        purpose
         when 'push'
-        then 'Fleet''s pushes to Apple fail: certificate ' || reason
+        then 'Fleet''s pushes to Apple fail: certificate ' || why
         when 'scep'
-        then 'no identity certificate (' || reason || ')'
-        else 'TLS certificate refused (' || reason || ')'
+        then coalesce(host, 'a host') || ' gets no identity certificate: ' || why
+        else coalesce(host, 'someone') || ' refuses or is refused a certificate: ' || why
+    end as what,
+    case
+        purpose
+        when 'push'
+        then 'Fleet''s pushes to Apple fail: certificate ' || why
+        when 'scep'
+        then 'no identity certificate (' || why || ')'
+        else 'TLS certificate refused (' || why || ')'
     end as short,
-    count(*) as events,
-    count(distinct host) as hosts,
-    list_sort(list(distinct "table")) as logs,
-    arg_min(message, ts) as first_message
-from certificate_errors
-where ts >= getvariable('since')
-group by case when purpose = 'push' then null else host end, reason, purpose
-order by since
+    why,
+    events,
+    hosts,
+    logs,
+    first_message
+from grouped
+order by since, host

@@ -13,7 +13,8 @@
 -- have told:
 -- not that all is well, and not that a host is silent. A log that is only written to when
 -- something happens
--- is not judged, nor the own log of a host that is silent or asleep itself. Look first at whoever collects it, then at the disk and the clock of the machine.
+-- is not judged, nor the own log of a host that is silent or asleep itself. Look first at whoever
+-- collects it, then at the disk and the clock of the machine.
 --
 with
     stopped as (

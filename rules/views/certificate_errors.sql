@@ -37,7 +37,11 @@ with
         select
             *,
             coalesce(
-                host, nullif(regexp_extract(message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1), '')
+                host,
+                nullif(
+                    regexp_extract(message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1),
+                    ''
+                )
             ) as name,
             case
                 when

@@ -1,4 +1,5 @@
 -- title: Which hours of which log there is data for
+-- once:  yes
 --
 -- `state` is covered, hole (the log brings something most hours, and nothing in this one), quiet
 -- (the log does not speak every hour, so nothing follows from its silence) or

@@ -1,4 +1,5 @@
 -- title: For which log and time span there is data
+-- once:  yes
 --
 -- A span ends where a log brought nothing for longer than the policy's `collection_after`:
 -- whether it was
