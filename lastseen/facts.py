@@ -72,6 +72,8 @@ class Facts:
     """Found a day before, and not now."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """trouble, fine, asleep or unknown, for each host."""
+    titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The rules that found something, for each host that has a finding."""
 
 
 def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
@@ -86,6 +88,7 @@ def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
     views.close()
     found, views = space.check(now)
     views.window(Window(now - NIGHT, now))
+    views.settle()
     adhoc.lock_down(views, spill(space.project))
     ask = asker(views)
     return tell(found, before, now, ask), views, ask
@@ -123,6 +126,7 @@ def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask
         still=_cards([one for one in found if one.key in then_keys], now, ask),
         gone=_cards([one for one in before if one.key not in now_keys], now - NIGHT, None),
         verdicts=verdicts,
+        titles=_titles(found),
     )
 
 
@@ -140,6 +144,14 @@ def _verdicts(hosts: Sequence[Row], found: Sequence[Finding]) -> dict[str, str]:
         in_doubt = "unknown" if row["host"] in doubtful and usual == "fine" else usual
         verdicts[row["host"]] = "trouble" if row["host"] in troubled else in_doubt
     return verdicts
+
+
+def _titles(found: Sequence[Finding]) -> dict[str, list[str]]:
+    titles: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        if one.host is not None and one.title not in titles[one.host]:
+            titles[one.host].append(one.title)
+    return dict(titles)
 
 
 def _ground(ask: Ask) -> Ground:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from string import Formatter
 
-from lastseen.rules import Finding, word
+from lastseen.rules import SEVERITIES, Finding, word
 from lastseen.wording import clock, count, listed
 
 _NAMED = 3
@@ -112,7 +112,19 @@ def clauses(found: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -
     alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in found:
         alike[one.rule, _filled(one.together or one.title, one.evidence, {})].append(one)
-    return [_clause(group, kinds, now) for group in alike.values()]
+    return [_clause(group, kinds, now) for group in sorted(alike.values(), key=_weight)]
+
+
+def _weight(group: Sequence[Finding]) -> tuple[object, ...]:
+    """Put first what is worst; then what people feel before its causes, the server's, many hosts', the oldest."""
+    one = group[0]
+    return (
+        -SEVERITIES.index(one.severity),
+        one.explains is not None,
+        one.host is not None,
+        -len(group),
+        min(finding.since for finding in group),
+    )
 
 
 def _clause(group: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -> str:

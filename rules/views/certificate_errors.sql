@@ -37,6 +37,13 @@ with
     reasoned as (
         select
             *,
+            coalesce(
+                host,
+                nullif(
+                    regexp_extract(message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1),
+                    ''
+                )
+            ) as name,
             case
                 when
                     regexp_matches(
@@ -78,7 +85,7 @@ with
     )
 select
     r.ts,
-    coalesce(a.host, r.host) as host,
+    coalesce(a.host, r.name) as host,
     r.emitter,
     r.reason,
     case
@@ -101,5 +108,5 @@ select
     r.file,
     r.line
 from reasoned as r
-left join aliases as a on lower(r.host) = a.alias
+left join aliases as a on lower(r.name) = a.alias
 where r.reason is not null

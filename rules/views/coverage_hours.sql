@@ -1,8 +1,9 @@
 -- title: Which hours of which log there is data for
+-- once:  yes
 --
 -- `state` is covered, hole (the log brings something most hours, and nothing in this one), quiet
--- (the log is only written to when something happens, so nothing follows from its silence) or
--- never (this host's own log was never collected, though most hosts like it have theirs).
+-- (the log does not speak every hour, so nothing follows from its silence) or never (this host's
+-- own log was never collected, though most hosts like it have theirs).
 --
 with
     hours as (
@@ -14,15 +15,6 @@ with
                     interval 1 hour
                 )
             ) as hour
-    ),
-    logs as (
-        select
-            format,
-            emitter,
-            any_value(covers) as covers,
-            sum(date_diff('hour', since, until) + 1) >= 6 as steady
-        from covered
-        group by all
     ),
     filled as (
         select distinct c.format, c.emitter, h.hour

@@ -1,4 +1,5 @@
 -- title: Heartbeat gaps, host by host
+-- once:  yes
 --
 -- A gap is a time without any check-in longer than the host's period and grace. `state` says what
 -- it was: silent (it is not back), gap (it came back), asleep (its own log says so), unknown (no

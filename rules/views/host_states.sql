@@ -1,4 +1,5 @@
 -- title: How each host stands now
+-- once:  yes
 --
 -- `state` is up, silent, asleep, never (in the inventory, and Fleet never heard of it) or
 -- unknown: no log that would have told of the host reaches far enough for a word on it. `since`
