@@ -24,7 +24,9 @@ def write(target: Path, size: int, lines: Callable[[random.Random, int], Lines])
     if target.exists() and target.stat().st_size >= size:
         return
     dice = random.Random(SEED)
-    sample = [len(line) for line, _ in zip(lines(random.Random(SEED), 1000), range(1000), strict=False)]
+    sample = [
+        len(line) for line, _ in zip(lines(random.Random(SEED), 1000), range(1000), strict=False)
+    ]
     count = size * len(sample) // sum(sample)
     written = 0
     with target.open("w", encoding="utf-8") as out:
@@ -100,7 +102,11 @@ def unified(dice: random.Random, count: int) -> Lines:
     for mach, now in enumerate(ticks(dice, count), 10**12):
         process, subsystem, category, template = _TEMPLATES[dice.randrange(len(_TEMPLATES))]
         number = dice.randrange(1000)
-        words = tuple(number if f in "xd" else f"item-{number}" for f in template.replace("%%", "").split("%")[1:] for f in f[:1])
+        words = tuple(
+            number if f in "xd" else f"item-{number}"
+            for f in template.replace("%%", "").split("%")[1:]
+            for f in f[:1]
+        )
         image = f"\\/usr\\/libexec\\/{process}"
         message = json.dumps(template % words)
         yield (
@@ -116,7 +122,13 @@ def unified(dice: random.Random, count: int) -> Lines:
         )
 
 
-_AGENTS = ("osquery/5.16.0", "osquery/5.17.0", "Go-http-client/1.1", "MDM-OSX/1.0 mdmclient/1660", "Fleet Desktop")
+_AGENTS = (
+    "osquery/5.16.0",
+    "osquery/5.17.0",
+    "Go-http-client/1.1",
+    "MDM-OSX/1.0 mdmclient/1660",
+    "Fleet Desktop",
+)
 
 
 def nginx(dice: random.Random, count: int) -> Lines:

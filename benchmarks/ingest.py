@@ -67,12 +67,22 @@ def measure(job: Job, scratch: Path, runs: int) -> None:
         shutil.rmtree(project, ignore_errors=True)
         project.mkdir()
         one = timed([LASTSEEN, "-C", str(project), "add", "--format", job.format, str(job.file)])
-        other = timed([sys.executable, str(HERE / "ingest.py"), "--bare", job.duckdb, str(scratch / "bare.parquet")])
+        other = timed(
+            [
+                sys.executable,
+                str(HERE / "ingest.py"),
+                "--bare",
+                job.duckdb,
+                str(scratch / "bare.parquet"),
+            ]
+        )
         if number:  # the first warms the page cache
             ours.append(one)
             bare.append(other)
     size = job.file.stat().st_size
-    lake = sum(f.stat().st_size for f in (project / "lake").rglob("*.parquet") if job.format in f.parts)
+    lake = sum(
+        f.stat().st_size for f in (project / "lake").rglob("*.parquet") if job.format in f.parts
+    )
     wall = statistics.median(r.wall_s for r in ours)
     base = statistics.median(r.wall_s for r in bare)
     ratio = statistics.median(a.wall_s / b.wall_s for a, b in zip(ours, bare, strict=True))
@@ -88,9 +98,19 @@ def loop(job: Job, scratch: Path) -> None:
     project = scratch / "project-loop"
     shutil.rmtree(project, ignore_errors=True)
     project.mkdir()
-    slow = timed([sys.executable, str(HERE / "ingest.py"), "--loop", str(job.file), str(scratch / "loop.parquet")])
+    slow = timed(
+        [
+            sys.executable,
+            str(HERE / "ingest.py"),
+            "--loop",
+            str(job.file),
+            str(scratch / "loop.parquet"),
+        ]
+    )
     fast = timed([LASTSEEN, "-C", str(project), "add", "--format", job.format, str(job.file)])
-    print(f"{job.name:24} an orjson loop with pyarrow takes {slow.wall_s:.1f} s: {slow.wall_s / fast.wall_s:.1f} times ours")
+    print(
+        f"{job.name:24} an orjson loop with pyarrow takes {slow.wall_s:.1f} s: {slow.wall_s / fast.wall_s:.1f} times ours"
+    )
 
 
 def rules(job: Job, scratch: Path, now: str) -> None:
@@ -98,7 +118,9 @@ def rules(job: Job, scratch: Path, now: str) -> None:
     project = str(scratch / f"project-{job.name}")
     whole = min(timed([LASTSEEN, "-C", project, "check", "--now", now]).wall_s for _ in range(3))
     start = min(timed([LASTSEEN, "--help"]).wall_s for _ in range(3))
-    print(f"{job.name:24} all shipped rules: {whole:.2f} s as a process, of which its start is {start:.2f} s")
+    print(
+        f"{job.name:24} all shipped rules: {whole:.2f} s as a process, of which its start is {start:.2f} s"
+    )
 
 
 def run_bare(select: str, target: str) -> None:
@@ -117,7 +139,10 @@ def run_loop(source: str, target: str) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     schema = pa.schema([(name, pa.string()) for name in UNIFIED])
-    with pq.ParquetWriter(target, schema, compression="zstd") as out, Path(source).open("rb") as lines:
+    with (
+        pq.ParquetWriter(target, schema, compression="zstd") as out,
+        Path(source).open("rb") as lines,
+    ):
         rows: list[dict[str, str]] = []
         for line in lines:
             record = orjson.loads(line)
@@ -174,7 +199,9 @@ def jobs(scratch: Path, size: int) -> list[Job]:
     for name, wanted, lines in made:
         generate.write(scratch / name, wanted, lines)
     return [
-        json_job("unified log, NDJSON", scratch / "unified.ndjson", "unified_log", UNIFIED, "timestamp"),
+        json_job(
+            "unified log, NDJSON", scratch / "unified.ndjson", "unified_log", UNIFIED, "timestamp"
+        ),
         json_job("Fleet server, JSON", scratch / "fleet.ndjson", "fleet_server", FLEET, "ts"),
         nginx_job(scratch / "access.log"),
     ]
@@ -187,7 +214,9 @@ def main() -> None:
     parser.add_argument("--loop", nargs=2, metavar=("SOURCE", "TARGET"))
     parser.add_argument("--size", type=int, default=500, help="MB of NDJSON; half as much of nginx")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "lastseen-bench")
+    parser.add_argument(
+        "--scratch", type=Path, default=Path(tempfile.gettempdir()) / "lastseen-bench"
+    )
     parser.add_argument("--big", action="store_true", help="also 2 GB, for the memory")
     options = parser.parse_args()
     if options.bare:
@@ -197,7 +226,9 @@ def main() -> None:
         run_loop(*options.loop)
         return
     options.scratch.mkdir(exist_ok=True)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {json.dumps(options.size)} MB of NDJSON; medians of {options.runs}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {json.dumps(options.size)} MB of NDJSON; medians of {options.runs}"
+    )
     all_jobs = jobs(options.scratch, options.size * MB)
     for job in all_jobs:
         measure(job, options.scratch, options.runs)
@@ -206,7 +237,17 @@ def main() -> None:
         rules(job, options.scratch, "2026-03-10T00:00:00Z")
     if options.big:
         generate.write(options.scratch / "big.ndjson", 2000 * MB, generate.unified)
-        measure(json_job("unified log, 2 GB", options.scratch / "big.ndjson", "unified_log", UNIFIED, "timestamp"), options.scratch, 1)
+        measure(
+            json_job(
+                "unified log, 2 GB",
+                options.scratch / "big.ndjson",
+                "unified_log",
+                UNIFIED,
+                "timestamp",
+            ),
+            options.scratch,
+            1,
+        )
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@
 -- covers: fleet
 -- skip:   ^##|^\s*$
 --
--- One line a request, all fields that AWS documents; new ones are appended over the years, and a line
--- may end anywhere: fields that are not there are NULL, and so are `-` and the time -1, which means
--- that the request never got that far. `ts` is when the answer was sent, `request_creation_time` when
--- the request came; `status` is what the client got, `target_status_code` what Fleet said.
--- The balancer's own trouble is a 5xx without a `target_status_code`: 502 (Fleet closed or refused),
--- 503 (no target), 504 (too slow). Files come every five minutes, late or twice. `host` is the client.
+-- One line a request, all fields that AWS documents; new ones are appended over the years, and a
+-- line may end anywhere: fields that are not there are NULL, and so are `-` and the time -1, which
+-- means that the request never got that far. `ts` is when the answer was sent,
+-- `request_creation_time` when the request came; `status` is what the client got,
+-- `target_status_code` what Fleet said. The balancer's own trouble is a 5xx without a
+-- `target_status_code`: 502 (Fleet closed or refused), 503 (no target), 504 (too slow). Files come
+-- every five minutes, late or twice. `host` is the client.
 --
 with
     split as (select *, string_split(text, '"') as part from records),
@@ -19,7 +20,7 @@ with
             string_split(part[1], ' ') as word,
             case
                 when part[3] = ' ' and coalesce(starts_with(part[5], ' '), true)
-                then {'request': part[2], 'agent': part[4], 'rest': array_to_string(part[5:], '"')}
+                then {'request':part[2], 'agent':part[4], 'rest':array_to_string(part[5:], '"')}
                 else
                     regexp_extract(
                         text,
@@ -45,7 +46,9 @@ select
     case when word[2] like '%Z' then try_cast(word[2] as timestamptz) end as ts,
     nullif(trim(regexp_replace(word[4], ':\d+$', ''), '[]'), '-') as host,
     word[3] as emitter,
-    case when status < 400 then 'info' when status < 500 then 'warn' when status < 600 then 'error' end as level,
+    case
+        when status < 400 then 'info' when status < 500 then 'warn' when status < 600 then 'error'
+    end as level,
     'alb' as process,
     nullif(q.request, '') as message,
     file,

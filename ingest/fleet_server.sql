@@ -1,6 +1,6 @@
 -- title:  Fleet server
 -- files:  fleet_server*, fleet-server*, fleet*.json*, fleet*.ndjson*, fleet*.log*
--- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-\d\dT|http: TLS handshake error|Fleet cron '
+-- sniff:  "ts": ?"\d{4}-|\bts=\d{4}-\d\d-|\d http: (TLS|panic|Accept) |Fleet cron '|\bfleet\[\d+\]:
 -- covers: fleet
 -- record: ^##|^(\S+ +){0,9}?(\{"[^"]*":[^ ]|\{ ?"(ts|level)"|level=|ts=\d|\d{4}/\d\d/|Fleet cron ')
 -- skip:   ^##|^\s*$
@@ -93,7 +93,25 @@ with
                 then body
                 when starts_with(body, 'level=') or starts_with(body, 'ts=')
                 then logfmt_json(body)
-            end as object,
+            end as object
+        from bare
+    ),
+    parsed as (
+        select
+            *,
+            try(
+                from_json(
+                    object, '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR","message":"VARCHAR",
+                    "component":"VARCHAR","method":"VARCHAR","uri":"VARCHAR","path":"VARCHAR",
+                    "took":"VARCHAR","ip_addr":"VARCHAR","x_for_ip_addr":"VARCHAR",
+                    "user":"VARCHAR","err":"VARCHAR","internal":"VARCHAR",
+                    "ingestion-err":"VARCHAR","details":"VARCHAR","host_id":"VARCHAR",
+                    "hostID":"VARCHAR","host_uuid":"VARCHAR","hostUUID":"VARCHAR",
+                    "identifier":"VARCHAR","id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR",
+                    "schedule":"VARCHAR","uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
+                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
+                )
+            ) as told,
             case
                 when object is null
                 then
@@ -114,39 +132,13 @@ with
                         ['name', 'stamp', 'errors']
                     )
             end as alert
-        from bare
-    ),
-    parsed as (
-        select
-            *,
-            try(
-                from_json(
-                    object,
-                    '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR","message":"VARCHAR","component":"VARCHAR",
-                    "method":"VARCHAR","uri":"VARCHAR","path":"VARCHAR","took":"VARCHAR","ip_addr":"VARCHAR",
-                    "x_for_ip_addr":"VARCHAR","user":"VARCHAR","err":"VARCHAR","internal":"VARCHAR",
-                    "ingestion-err":"VARCHAR","details":"VARCHAR","host_id":"VARCHAR","hostID":"VARCHAR",
-                    "host_uuid":"VARCHAR","hostUUID":"VARCHAR","identifier":"VARCHAR","id":"VARCHAR","type":"VARCHAR",
-                    "cron":"VARCHAR","schedule":"VARCHAR","uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
-                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
-                )
-            ) as told,
-            case
-                when contains(go.said, 'TLS handshake error from ')
-                then
-                    regexp_extract(
-                        go.said,
-                        'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
-                        ['ip', 'port', 'side', 'error']
-                    )
-            end as tls
         from as_json
     ),
     meant as (
         select
             *,
             coalesce(
-                try_cast(told.ts as timestamptz),
+                case when told.ts[1] between '0' and '9' then try_cast(told.ts as timestamptz) end,
                 timezone(
                     getvariable('zone'),
                     try_strptime(go.stamp, ['%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M:%S.%f'])
@@ -157,6 +149,27 @@ with
                 when contains(told.err, 'APNS delivery failed')
                 then regexp_extract_all(told.err, 'UUID: ([^\s,]+), Error: ([^\n]*)', 1)
             end as apns_hosts,
+            case
+                when more is null and told is not null
+                then
+                    json_merge_patch(
+                        object, '{"ts":null,"level":null,"msg":null,"message":null,"component":null,
+                        "method":null,"uri":null,"path":null,"took":null,"ip_addr":null,
+                        "x_for_ip_addr":null,"user":null,"err":null,"internal":null,
+                        "ingestion-err":null,"host_id":null,"hostID":null,"host_uuid":null,
+                        "hostUUID":null,"cron":null,"schedule":null,"uuid":null,"trace_id":null,
+                        "status":null,"command_uuid":null,"request_type":null}'
+                    )::varchar
+            end as rest,
+            case
+                when contains(go.said, 'TLS handshake error from ')
+                then
+                    regexp_extract(
+                        go.said,
+                        'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
+                        ['ip', 'port', 'side', 'error']
+                    )
+            end as tls,
             more is null as own
         from parsed
     )
@@ -274,22 +287,9 @@ select
     if(own, try_cast(tls.port as integer), null) as remote_port,
     if(own, nullif(tls.side, ''), null) as tls_side,
     if(own, nullif(tls.error, ''), null) as tls_error,
+    nullif(rest, '{}') as extra,
     case
-        when own and told is not null
-        then
-            nullif(
-                json_merge_patch(
-                    object,
-                    '{"ts":null,"level":null,"msg":null,"message":null,"component":null,"method":null,"uri":null,
-                    "path":null,"took":null,"ip_addr":null,"x_for_ip_addr":null,"user":null,"err":null,"internal":null,"ingestion-err":null,
-                    "host_id":null,"hostID":null,"host_uuid":null,"hostUUID":null,"cron":null,"schedule":null,"uuid":null,
-                    "trace_id":null,"status":null,"command_uuid":null,"request_type":null}'
-                )::varchar,
-                '{}'
-            )
-    end as extra,
-    case
-        when starts_with(body, '{') and not json_valid(body)
+        when starts_with(body, '{') and told is null
         then 'its JSON is broken, so none of its values can be trusted'
         when told is not null and ts is null
         then 'it says no time that can be read in `ts`'

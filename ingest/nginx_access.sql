@@ -4,38 +4,29 @@
 -- covers: fleet
 -- skip:   ^##|^\s*$
 --
--- Common, combined, and combined with more fields at the end, as Apache and ingress-nginx write
--- it too.
--- It is the one log that sees every channel of every host, whatever Fleet itself logs.
--- `host` is the client address as nginx names it: behind a load balancer that is the balancer,
--- and the
--- Mac is the first of `x_forwarded_for`. Many Macs behind one NAT share one address.
--- Fields at the end are told by their looks: `rt=… urt=…` (`request_time`,
--- `upstream_response_time`),
--- else the first bare seconds with three decimals are the request's and the second the upstream's
--- (of several tries the sum); addresses are `x_forwarded_for`, a domain name is the `virtual_host`.
+-- Common, combined, and combined with more fields at the end, as Apache and ingress-nginx write it
+-- too. It is the one log that sees every channel of every host, whatever Fleet itself logs. `host`
+-- is the client address as nginx names it: behind a load balancer that is the balancer, and the
+-- Mac is the first of `x_forwarded_for`. Many Macs behind one NAT share one address. Fields at the
+-- end are told by their looks: `rt=… urt=…` (`request_time`, `upstream_response_time`), else the
+-- first bare seconds with three decimals are the request's and the second the upstream's (of
+-- several tries the sum); addresses are `x_forwarded_for`, a domain name is the `virtual_host`.
 -- Escapes (`\x22`) stay as nginx wrote them. Only where the quotes do not fall as they should (a
--- quote
--- in an unescaped user agent, a line cut off) is a line taken apart by a regular expression.
+-- quote in an unescaped user agent, a line cut off) is a line taken apart by a regular expression.
 -- What is no HTTP (TLS bytes on a plain port, an empty request) is a row without `method` and
 -- `path`.
 --
 with
     split as (
-        select
-            *,
-            string_split(text, '"') as part,
-            string_split(part[1], ' ') as head,
-            string_split(part[3], ' ') as answer
-        from records
+        select *, string_split(text, '"') as part, string_split(part[1], ' ') as head from records
     ),
     shaped as (
         select
             *,
             coalesce(
                 len(head) = 6
-                and len(answer) >= 3
-                and answer[1] = ''
+                and starts_with(part[3], ' ')
+                and substr(part[3], 5, 1) = ' '
                 and (len(part) = 3 or part[5] = ' ')
                 and (len(part) < 7 or part[7] = '' or starts_with(part[7], ' ')),
                 false
@@ -82,8 +73,10 @@ with
                     )
             end as ts,
             case when plain then part[2] else odd.request end as request,
-            try_cast(case when plain then answer[2] else odd.status end as bigint) as status,
-            try_cast(case when plain then answer[3] else odd.bytes end as bigint) as bytes,
+            try_cast(
+                case when plain then substr(part[3], 2, 3) else odd.status end as bigint
+            ) as status,
+            try_cast(case when plain then substr(part[3], 6) else odd.bytes end as bigint) as bytes,
             case when plain then part[4] else odd.referer end as referer,
             case when plain then part[6] else odd.agent end as user_agent,
             case

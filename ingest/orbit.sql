@@ -1,6 +1,6 @@
 -- title:  orbit and Fleet Desktop
 -- files:  orbit*, fleet-desktop*, fleet_desktop*
--- sniff:  \d{4}-\d\d-\d\dT[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC|\?\?\?) |^\{"level":.*"time":
+-- sniff:  \dT\d\d:[\d:.]+\S+ (TRC|DBG|INF|WRN|ERR|FTL|PNC) |^\{"level":.*"time":|\borbit\[\d+\]:
 -- covers: host
 -- record: ^##|^\{"|^(\d+ )?\d{4}-\S+T\S+ ([A-Z?]{3} |\S+ \S+\[)|^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:
 -- skip:   ^##|^\s*$
@@ -68,8 +68,13 @@ with
             *,
             coalesce(
                 try_cast(zerolog.stamp as timestamptz),
-                try_cast(json.time as timestamptz),
-                try(to_timestamp(try_cast(json.time as double)))
+                case
+                    when json.time[1] between '0' and '9' then try_cast(json.time as timestamptz)
+                end,
+                case
+                    when isfinite(try_cast(json.time as double))
+                    then try(to_timestamp(try_cast(json.time as double)))
+                end
             ) as told_ts,
             try_cast(
                 left(coalesce(nullif(zerolog.stamp, ''), json.time), 19) as timestamp

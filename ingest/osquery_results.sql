@@ -107,7 +107,7 @@ select
     case
         when not starts_with(entry, '{')
         then 'it is no JSON object'
-        when not json_valid(entry)
+        when told is null
         then 'its JSON is broken, so none of its values can be trusted'
         when told.name is null
         then 'it has no `name`: no result of a query'

@@ -2,7 +2,7 @@
 -- files:  osqueryd*.INFO*, osqueryd*.WARNING*, osqueryd*.ERROR*, osquery*status*, osqueryd*.log*
 -- sniff:  ^(.*\]: )?[IWEF]\d{4} [\d:.]{15} +-?\d+ \S+\.\w+:\d+\] |^\{.*"severity": ?"?[0-3]"?[,}]
 -- covers: host
--- record: ^##|^(.*\]: )?[IWEF]\d{4} [\d:.]{15} |^\{.*"severity":|^\{"hostIdentifier"
+-- record: ^(##|\d{4}-|\w{3} [ \d]\d \d\d:|\{"[hl]|\{.*"severity":|(.*\]: )?[IWEF]\d{4} \d\d:)
 -- skip:   ^##|^\s*$|^Log file created at: |"data": ?\[\]
 --
 -- What osqueryd says of itself; `source` says of what shape a line is:
@@ -188,7 +188,7 @@ select
         end
     ) as decorations,
     case
-        when starts_with(body, '{') and not json_valid(body)
+        when starts_with(body, '{') and told is null
         then 'its JSON is broken, so none of its values can be trusted'
         when source is null and not starts_with(body, '{')
         then 'it has no severity, time, thread, file and line as glog writes them'

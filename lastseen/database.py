@@ -93,3 +93,16 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     if row is None:
         raise LookupError(query)
     return row
+
+
+def rows(table: Any) -> list[dict[str, Any]]:
+    """Return an Arrow table's rows; what SQL calls an interval is a span of time."""
+    return [{key: _span(value) for key, value in row.items()} for row in table.to_pylist()]
+
+
+def _span(value: Any) -> Any:
+    """Make a span of an interval; its months count 30 days, as DuckDB counts them."""
+    if isinstance(value, pa.MonthDayNano):
+        days = value.months * 30 + value.days
+        return timedelta(days=days, microseconds=value.nanoseconds // 1000)
+    return value

@@ -66,7 +66,9 @@ class Format:
         """Return the share of lines, from 0 to 1, that lie in records this format can read."""
         records: list[list[str]] = []
         for line in lines:
-            if not line.strip() or (self.skip and self.skip.search(line)):
+            if not line.strip() or (
+                self.skip and self.skip.search(line) and not self.sniff.search(line)
+            ):
                 continue
             if not records or self.record is None or self.record.search(line):
                 records.append([])
@@ -118,14 +120,24 @@ def _regex(file: SqlFile, field: str) -> re.Pattern[str]:
 def prepare(project: Project) -> duckdb.DuckDBPyConnection:
     """Return a database in which formats can run: the macros of ``ingest/macros`` and a view ``records``."""
     con = database.connect()
-    for path in project.content("ingest/macros", "*.sql").values():
-        macro = sqlfile.read(path)
-        try:
-            con.execute(macro.query)
-        except duckdb.Error as error:
-            raise UserError(f"{path}:{macro.query_line}: {error}") from None
+    waiting = [sqlfile.read(path) for path in project.content("ingest/macros", "*.sql").values()]
+    while waiting:
+        failed = [(macro, error) for macro in waiting if (error := _create(con, macro))]
+        if len(failed) == len(waiting):
+            macro, error = failed[0]
+            raise UserError(f"{macro.path}:{macro.query_line}: {error}")
+        waiting = [macro for macro, _ in failed]
     describe_file(con, file="", emitter=None, zone="UTC", file_time=None)
     return con
+
+
+def _create(con: duckdb.DuckDBPyConnection, macro: SqlFile) -> duckdb.Error | None:
+    """Create a macro; one that uses another has to wait until that is there."""
+    try:
+        con.execute(macro.query)
+    except duckdb.Error as error:
+        return error
+    return None
 
 
 def describe_file(con: duckdb.DuckDBPyConnection, **values: object) -> None:

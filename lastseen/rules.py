@@ -10,8 +10,7 @@ from typing import Any
 
 import duckdb
 
-from lastseen import sqlfile
-from lastseen.database import literal
+from lastseen import database, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.period import period, spell
 from lastseen.project import Project
@@ -19,7 +18,7 @@ from lastseen.sqlfile import SqlFile
 from lastseen.views import Views, Window
 
 REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "every")
+FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
 SEVERITIES = ("low", "medium", "high", "critical")
 CAUSES = (
     "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
@@ -44,6 +43,10 @@ class Rule:
     """One line for a person, with ``{column}`` for what the query returns."""
     explains: str | None
     """The cause that its findings are evidence of."""
+    together: str | None = None
+    """A clause for several findings at once, as the first sentence of a report has it."""
+    rows: str | None = None
+    """The view or table that holds the rows behind a finding."""
 
     @property
     def name(self) -> str:
@@ -67,6 +70,10 @@ class Finding:
     prose: str = ""
     """What the rule's file says: why it matters, what is harmless, what to look at first."""
     explains: str | None = None
+    together: str | None = None
+    """See ``Rule.together``."""
+    rows: str | None = None
+    """See ``Rule.rows``."""
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -104,7 +111,10 @@ def parse(file: SqlFile) -> Rule:
         window = period(file["window"])
     except UserError as error:
         raise UserError(f"{file.at('window')}: {error}") from None
-    return Rule(file, file["title"], file["severity"], window, file["alert"], explains)
+    return Rule(
+        file, file["title"], file["severity"], window, file["alert"], explains,
+        file.fields.get("together"), file.fields.get("rows"),
+    )  # fmt: skip
 
 
 def check(
@@ -141,7 +151,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
     try:
         result = views.con.sql(rule.source.query)
         columns = result.columns
-        rows = result.to_arrow_table().to_pylist()
+        rows = database.rows(result.to_arrow_table())
     except duckdb.Error as error:
         raise UserError(f"{place}: {error}") from None
     if missing := [column for column in COLUMNS if column not in columns]:
@@ -150,7 +160,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         evidence = {key: value for key, value in row.items() if key not in COLUMNS}
         yield Finding(
             rule.name, rule.severity, rule.title, row["host"], row["since"], row["until"],
-            summary(rule, row), evidence, rule.source.prose, rule.explains,
+            summary(rule, row), evidence, rule.source.prose, rule.explains, rule.together, rule.rows,
         )  # fmt: skip
 
 
@@ -172,8 +182,8 @@ def bind(views: Views, rule: Rule) -> None:
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
     """Return findings and coverage as ``check --json`` prints them."""
-    covered = (
-        views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    covered = database.rows(
+        views.con.sql("from covered order by format, emitter, since").to_arrow_table()
     )
     named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
     return {
@@ -194,7 +204,7 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     if host is not None:
         where = f"where host = ({_resolved(views, host)})"
     return list(
-        views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist()
+        database.rows(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table())
     )
 
 
@@ -206,7 +216,7 @@ def _resolved(views: Views, host: str) -> str:
     """
     names = [row[0] for row in views.con.execute("select distinct alias from aliases").fetchall()]
     if host.lower() in names:
-        return f"select host from aliases where alias = {literal(host.lower())}"
+        return f"select host from aliases where alias = {database.literal(host.lower())}"
     near = get_close_matches(host.lower(), names, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else "; `lastseen sql 'from hosts'` lists them"
     raise UserError(f'no host is called "{host}"{hint}')
@@ -219,7 +229,7 @@ def summary(rule: Rule, row: Mapping[str, Any]) -> str:
         UserError: the rule's ``alert`` names a column that its query does not return.
     """
     values = {
-        key: "the server" if key == "host" and value is None else _word(value)
+        key: "the server" if key == "host" and value is None else word(value)
         for key, value in row.items()
     }
     try:
@@ -230,7 +240,7 @@ def summary(rule: Rule, row: Mapping[str, Any]) -> str:
         ) from None
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
     """Write a value inside a sentence."""
     if isinstance(value, datetime):
         return value.strftime("%H:%M") + " UTC"

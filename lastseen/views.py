@@ -121,14 +121,15 @@ class Views:
         }
         while waiting:
             failed: list[UserError] = []
+            before = len(waiting)
             for name, file in list(waiting.items()):
                 try:
                     self._make(name, file.query)
                     del waiting[name]
                 except duckdb.Error as error:
                     failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
-            if len(failed) == len(waiting) and failed:
-                raise failed[0]
+            if len(waiting) == before:
+                raise UserError("\n".join(map(str, failed)))
 
 
 def _events(names: list[str]) -> str:

@@ -4,7 +4,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what} ({events} times, last at {until})
--- together: {short} since {since}
+-- together: {short}{for_hosts} since {since}
 -- rows:     certificate_errors
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.
@@ -32,15 +32,13 @@ select
             || ' refuses or is refused a certificate: '
             || reason
     end as what,
-    case
-        purpose
+    case purpose
         when 'push'
-        then 'Fleet''s pushes to Apple fail: certificate '
+        then 'Fleet''s pushes to Apple fail: certificate ' || reason
         when 'scep'
-        then 'hosts get no identity certificate: '
-        else 'a certificate is refused between hosts and server: '
-    end
-    || reason as short,
+        then 'no identity certificate (' || reason || ')'
+        else 'TLS certificate refused (' || reason || ')'
+    end as short,
     count(*) as events,
     count(distinct host) as hosts,
     list_sort(list(distinct "table")) as logs,

@@ -23,7 +23,7 @@ with
             max(until) as until,
             count(*) as gaps,
             max(length) as longest,
-            sum(length) as total,
+            sum(epoch(length)) as total_s,
             bool_or(state = 'silent') as silent,
             max(since) filter (where state = 'silent') as silent_since
         from gaps
@@ -37,13 +37,13 @@ with
             until,
             gaps,
             epoch(longest) as longest_s,
-            epoch(total) as total_s,
+            total_s,
             case
                 when silent
                 then 'has been silent since ' || strftime(silent_since, '%Y-%m-%d %H:%M UTC')
                 else
                     'was silent for '
-                    || cast(round(epoch(total) / 60) as bigint)
+                    || cast(round(total_s / 60) as bigint)
                     || ' min, in '
                     || gaps
                     || case when gaps = 1 then ' gap' else ' gaps' end

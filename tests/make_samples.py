@@ -1195,9 +1195,8 @@ PROCESSES = {
     "": ("", 0),
 }
 LEVEL_CODES = {"Default": 0x00, "Info": 0x01, "Debug": 0x02, "Error": 0x10, "Fault": 0x11}
-PREDICATE = (
-    'process IN {"mdmclient", "apsd", "powerd", "timed", "trustd", "nsurlsessiond", "kernel"}'
-)
+PREDICATE = "process IN {" + ", ".join(f'"{name}"' for name in PROCESSES if name) + "}"
+"""What was asked for when the logs were exported."""
 
 
 ALIVE = "<private>: keep-alive answered by the courier, connected on interface en0"

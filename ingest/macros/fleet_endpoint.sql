@@ -1,9 +1,8 @@
 -- title: a request's path with ids, tokens and names replaced, to group by
 --
--- `/api/v1/fleet/hosts/17` and `/api/v1/fleet/hosts/18` are both `/api/v1/fleet/hosts/:id`, and the
--- token of a device page never stays. Numbers and long words (UUIDs, tokens, hashes) are ids, and
--- so
--- is whatever stands after `identifier`, `device` or `proxy`. A trailing slash is dropped.
+-- `/api/v1/fleet/hosts/17` and `/api/v1/fleet/hosts/18` are both `/api/v1/fleet/hosts/:id`, and
+-- the token of a device page never stays. Numbers and long words (UUIDs, tokens, hashes) are ids,
+-- and so is whatever stands after `identifier`, `device` or `proxy`. A trailing slash is dropped.
 --
 create macro fleet_endpoint(path) as
 case

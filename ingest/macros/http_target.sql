@@ -1,8 +1,7 @@
 -- title: the target in the words of a request line
 --
 -- The target stands between the method and the protocol, and may hold spaces itself. What is no
--- HTTP
--- (TLS bytes on a plain port, `-`, nothing at all) has none. HTTP/0.9 names no protocol.
+-- HTTP (TLS bytes on a plain port, `-`, nothing at all) has none. HTTP/0.9 names no protocol.
 --
 create macro http_target(words) as
 case

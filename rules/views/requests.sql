@@ -8,7 +8,7 @@ with
         select ts, host, endpoint, channel, status, took_s, 'nginx_access' as "table"
         from nginx_access
         union all
-        select ts, host, endpoint, channel, status, took_s, 'alb_access'
+        select ts, host, endpoint, channel, status, target_processing_time_s, 'alb_access'
         from alb_access
     ),
     told as (

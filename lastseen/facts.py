@@ -1,0 +1,248 @@
+"""What a report tells: findings as new, still there or gone, the rows behind them, how the hosts stand."""
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lastseen import adhoc, database
+from lastseen.errors import UserError
+from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline
+from lastseen.rules import Finding
+from lastseen.terminal import HARMFUL
+from lastseen.views import Views, Window, spill
+from lastseen.workspace import Workspace
+
+NIGHT = timedelta(hours=24)
+"""What a report looks at, and how long ago "before" is."""
+EVIDENCE = 10
+"""Rows shown of each finding."""
+SHOWN = 10
+"""Findings of one rule that are shown with their rows; of more, only the sentence."""
+
+Row = dict[str, Any]
+Ask = Callable[[str], list[Row]]
+"""Runs a query that reads."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One finding, and how to look at it again."""
+
+    finding: Finding
+    columns: Sequence[str] = ()
+    rows: Sequence[Row] = ()
+    """The rows behind it, ten at most."""
+    sql: str = ""
+    command: str = ""
+    """What to type to see these rows again."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The findings of one rule that have the same news."""
+
+    rule: str
+    title: str
+    severity: str
+    why: str
+    explains: str | None
+    command: str
+    """What to type to run the rule again."""
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a template is given, but the rows that it asks for itself."""
+
+    now: datetime
+    since: datetime
+    headline: Headline
+    tally: Tally
+    findings: Sequence[Finding]
+    new: Sequence[Card]
+    """Found now, and not a day before."""
+    still: Sequence[Card]
+    """Found now and a day before."""
+    gone: Sequence[Card]
+    """Found a day before, and not now."""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    """trouble, fine, asleep or unknown, for each host."""
+
+
+def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
+    """Run the rules at a moment and a day before it; return what that tells, and how to ask for more.
+
+    The database that is returned reads the lake and can do nothing else.
+
+    Raises:
+        UserError: a rule does not run.
+    """
+    before, views = space.check(now - NIGHT)
+    views.close()
+    found, views = space.check(now)
+    views.window(Window(now - NIGHT, now))
+    adhoc.lock_down(views, spill(space.project))
+    ask = asker(views)
+    return tell(found, before, now, ask), views, ask
+
+
+def asker(views: Views) -> Ask:
+    """Return what runs a query over views, once for each text."""
+    known: dict[str, list[Row]] = {}
+
+    def ask(query: str) -> list[Row]:
+        if query not in known:
+            known[query] = database.rows(adhoc.run(views, query))
+        return known[query]
+
+    return ask
+
+
+def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask: Ask) -> Facts:
+    """Turn findings of now and of before into what a report tells."""
+    hosts = ask("select host, platform, state from host_states order by host")
+    verdicts = _verdicts(hosts, found)
+    groups = {
+        word: [host for host, verdict in verdicts.items() if verdict == word] for word in _WORDS
+    }
+    tally = Tally(*(groups[word] for word in _WORDS))
+    now_keys, then_keys = {one.key for one in found}, {one.key for one in before}
+    kinds = {row["host"]: row["platform"] or "" for row in hosts}
+    return Facts(
+        now=now,
+        since=now - NIGHT,
+        headline=headline(found, tally, _ground(ask), kinds, now),
+        tally=tally,
+        findings=found,
+        new=_cards([one for one in found if one.key not in then_keys], now, ask),
+        still=_cards([one for one in found if one.key in then_keys], now, ask),
+        gone=_cards([one for one in before if one.key not in now_keys], now - NIGHT, None),
+        verdicts=verdicts,
+    )
+
+
+_WORDS = ("trouble", "fine", "asleep", "unknown")
+_STATES = {"up": "fine", "asleep": "asleep", "silent": "trouble"}
+
+
+def _verdicts(hosts: Sequence[Row], found: Sequence[Finding]) -> dict[str, str]:
+    """Say of each host whether it is in trouble, fine, asleep, or unknown for want of data."""
+    troubled = {one.host for one in found if one.explains != UNKNOWN}
+    doubtful = {one.host for one in found if one.explains == UNKNOWN}
+    verdicts = {}
+    for row in hosts:
+        usual = _STATES.get(row["state"], "unknown")
+        in_doubt = "unknown" if row["host"] in doubtful and usual == "fine" else usual
+        verdicts[row["host"]] = "trouble" if row["host"] in troubled else in_doubt
+    return verdicts
+
+
+def _ground(ask: Ask) -> Ground:
+    """Say what central logs cover the window."""
+    hours = ask(
+        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' group by format order by format"
+    )
+    until = ask(
+        "select max(until) as until from covered where covers = 'fleet' and until >= getvariable('since')"
+    )
+    return Ground(
+        until[0]["until"] if until else None, [row["format"] for row in hours if row["holes"]]
+    )
+
+
+def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Card]:
+    """Group findings by rule, in the order that they come in."""
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for one in found:
+        groups[one.rule].append(one)
+    cards = []
+    for rule, group in groups.items():
+        one = group[0]
+        items = [
+            item(finding, now, ask if number < SHOWN else None)
+            for number, finding in enumerate(group)
+        ]
+        again = f"lastseen check {shlex.quote(rule)} --now {_typed(now)}"
+        cards.append(
+            Card(
+                rule,
+                one.title,
+                one.severity,
+                " ".join(one.prose.split()),
+                one.explains,
+                again,
+                items,
+            )
+        )
+    return cards
+
+
+def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
+    """Return a finding with the rows behind it; without a way to ask, the finding alone.
+
+    Raises:
+        UserError: the rule's ``rows`` names nothing that can be read.
+    """
+    if ask is None or finding.rows is None:
+        return Item(finding)
+    try:
+        columns = [
+            row["column_name"]
+            for row in ask(f"select column_name from (describe {database.name(finding.rows)})")
+        ]
+    except UserError as error:
+        raise UserError(f"rule {finding.rule}: its `rows:` names {finding.rows}: {error}") from None
+    same = _same(finding, columns)
+    sql = _query(finding, columns, same)
+    rows = ask(sql)
+    shown = [
+        name for name in columns if name not in same and any(row[name] is not None for row in rows)
+    ]
+    return Item(
+        finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
+    )
+
+
+def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:
+    """Return what a finding and the rows behind it have in common."""
+    told = {"host": finding.host, **finding.evidence}
+    return {
+        name: value for name, value in told.items() if name in columns and isinstance(value, str)
+    }
+
+
+def _query(finding: Finding, columns: Sequence[str], same: Mapping[str, str]) -> str:
+    """Write the query of the rows behind a finding."""
+    since, until = database.literal(finding.since), database.literal(finding.until)
+    order = "ts" if "ts" in columns else "since" if "since" in columns else columns[0]
+    conditions = [f"{database.name(name)} = {_literal(value)}" for name, value in same.items()]
+    if "ts" in columns:
+        conditions.append(f"ts between {since} and {until}")
+    elif "since" in columns and "until" in columns:
+        conditions += [f"since <= {until}", f"until >= {since}"]
+    where = "".join(
+        f"\n{'and' if number else 'where'} {text}" for number, text in enumerate(conditions)
+    )
+    return f"select *\nfrom {database.name(finding.rows or '')}{where}\norder by {order}\nlimit {EVIDENCE}"
+
+
+_UNSEEN = re.compile(rf"{HARMFUL.pattern}|[\n\t]")
+
+
+def _literal(text: str) -> str:
+    r"""Write a string for a query that people copy: what cannot be seen in it is spelled out.
+
+    >>> print(_literal("a\n'b"))
+    'a' || chr(10) || '''b'
+    """
+    return _UNSEEN.sub(lambda found: f"' || chr({ord(found[0])}) || '", database.literal(text))
+
+
+def _typed(when: datetime) -> str:
+    """Write a moment as a command line takes it."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,191 @@
+"""The first sentence of a report: what is wrong and where, since when, and what cannot be known."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from string import Formatter
+
+from lastseen.rules import Finding, word
+from lastseen.wording import clock, count, listed
+
+_NAMED = 3
+"""So many hosts are named; more are counted."""
+_CLAUSES = 5
+"""So many troubles the sentence tells of; more are counted."""
+_KINDS = {"darwin": "Mac", "windows": "Windows host", "ios": "iPhone", "ipados": "iPad"}
+UNKNOWN = "collection-gap"
+"""What a rule explains that tells of missing data, not of trouble."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How the hosts stand."""
+
+    trouble: Sequence[str]
+    fine: Sequence[str]
+    asleep: Sequence[str]
+    unknown: Sequence[str]
+
+    @property
+    def total(self) -> int:
+        """All hosts that are known."""
+        return len(self.trouble) + len(self.fine) + len(self.asleep) + len(self.unknown)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What there is data for: the only ground for saying that all is well."""
+
+    until: datetime | None
+    """Up to here a central log was collected; None where there is none at all."""
+    holes: Sequence[str]
+    """Central logs that miss some hours."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The first sentences, in parts."""
+
+    state: str
+    """trouble, unknown or well."""
+    clauses: Sequence[str]
+    """A trouble each, the worst first."""
+    hosts: str
+    """How many hosts are fine, asleep, unknown."""
+
+    @property
+    def first(self) -> str:
+        """The first sentence."""
+        text = "; ".join(self.clauses)
+        return f"{text[:1].upper()}{text[1:]}."
+
+    def __str__(self) -> str:
+        """Return all of it."""
+        return f"{self.first} {self.hosts}".strip()
+
+
+def headline(
+    found: Sequence[Finding], tally: Tally, ground: Ground, kinds: Mapping[str, str], now: datetime
+) -> Headline:
+    """Sum up.
+
+    Args:
+        found: What the rules found, the worst first.
+        tally: How the hosts stand.
+        ground: What there is data for.
+        kinds: The platform of each host.
+        now: The moment of the report.
+    """
+    troubles = clauses([one for one in found if one.explains != UNKNOWN], kinds, now)
+    doubts = clauses([one for one in found if one.explains == UNKNOWN], kinds, now)
+    if troubles:
+        return Headline("trouble", _capped(troubles + doubts), _stand(tally))
+    if ground.until is None:
+        return Headline(
+            "unknown",
+            ["unknown: no log that would tell of every host was collected in these 24 hours"],
+            _stand(tally),
+        )
+    gaps = [f"{log} has holes" for log in ground.holes]
+    if doubts or gaps or tally.unknown or not tally.total:
+        missing = doubts + gaps + _nobody(tally)
+        return Headline(
+            "unknown",
+            [
+                f"nothing wrong where there is data, but {_capped(missing)[0]}",
+                *_capped(missing)[1:],
+            ],
+            _stand(tally),
+        )
+    return Headline(
+        "well",
+        [
+            f"all well: {count(tally.total, 'host')} {'is' if tally.total == 1 else 'are'} accounted for, every log was collected and no rule found anything"
+        ],
+        _stand(tally),
+    )
+
+
+def clauses(found: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -> list[str]:
+    """Return a clause for each trouble; findings of one rule that read the same are one."""
+    alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for one in found:
+        alike[one.rule, _filled(one.together or one.title, one.evidence, {})].append(one)
+    return [_clause(group, kinds, now) for group in alike.values()]
+
+
+def _clause(group: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -> str:
+    one = group[0]
+    if one.together is None and len(group) == 1:
+        return one.summary
+    hosts = sorted({finding.host for finding in group if finding.host is not None})
+    named = who(hosts, kinds) if hosts else "the server"
+    own = {
+        "hosts": named,
+        "for_hosts": f" for {named}" if hosts else "",
+        "have": "has" if len(hosts) < 2 else "have",  # noqa: PLR2004 - one, or more
+        "are": "is" if len(hosts) < 2 else "are",  # noqa: PLR2004 - one, or more
+        "since": clock(min(finding.since for finding in group), now),
+        "count": str(len(group)),
+    }
+    return _filled(one.together or f"{one.title}: {{hosts}} since {{since}}", one.evidence, own)
+
+
+def who(hosts: Sequence[str], kinds: Mapping[str, str]) -> str:
+    """Name hosts, or count them where they are many.
+
+    >>> who(["a", "b"], {"a": "darwin", "b": "darwin"}), who(list("abcd"), {})
+    ('2 Macs (a, b)', '4 hosts')
+    """
+    words = {_KINDS.get(kinds.get(host, ""), "host") for host in hosts}
+    noun = words.pop() if len(words) == 1 else "host"
+    if len(hosts) == 1:
+        return hosts[0]
+    names = f" ({', '.join(hosts)})" if len(hosts) <= _NAMED else ""
+    return count(len(hosts), noun) + names
+
+
+NAMES = ("hosts", "for_hosts", "have", "are", "since", "count")
+"""What ``together`` may name besides the columns of its rule."""
+
+
+def _filled(text: str, evidence: Mapping[str, object], own: Mapping[str, str]) -> str:
+    """Fill a clause; what neither the finding nor we can say stays open."""
+    parts = []
+    for plain, field, *_ in Formatter().parse(text):
+        parts.append(plain)
+        if field is not None:
+            known = (
+                own[field]
+                if field in own
+                else word(evidence[field])
+                if field in evidence
+                else f"{{{field}}}"
+            )
+            parts.append(known)
+    return "".join(parts)
+
+
+def _stand(tally: Tally) -> str:
+    """Say how the hosts stand, in one sentence."""
+    if not tally.total:
+        return "No host is known."
+    groups = [
+        (len(tally.trouble), "has a finding", "have findings"),
+        (len(tally.fine), "is fine", "are fine"),
+        (len(tally.asleep), "is asleep", "are asleep"),
+        (len(tally.unknown), "is unknown", "are unknown"),
+    ]
+    return f"Of {count(tally.total, 'host')}, {listed([count(*group) for group in groups if group[0]])}."
+
+
+def _nobody(tally: Tally) -> list[str]:
+    if not tally.total:
+        return ["no host is known"]
+    return [f"{count(len(tally.unknown), 'host is', 'hosts are')} unknown"] if tally.unknown else []
+
+
+def _capped(texts: Sequence[str]) -> list[str]:
+    rest = len(texts) - _CLAUSES
+    return [*texts[:_CLAUSES], f"and {count(rest, 'more trouble')}"] if rest > 0 else list(texts)
