@@ -1,6 +1,6 @@
 """Opens DuckDB: in memory, UTC, bounded. The only place that connects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import duckdb
 import pyarrow as pa
 
 MEMORY = "256MB"
+ROWS = 65_536
+"""Rows that leave DuckDB at a time."""
 
 
 def connect(memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
@@ -82,6 +84,19 @@ def _span(value: object) -> object:
     if isinstance(value, pa.MonthDayNano):
         return timedelta(days=value.months * 30 + value.days, microseconds=value.nanoseconds / 1000)
     return value
+
+
+def batches(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[Any]:
+    """Yield what a query returns as Arrow record batches.
+
+    Raises:
+        duckdb.Error: it does not bind, or fails on the way; then Arrow hides whose error it is.
+    """
+    reader = con.sql(query).to_arrow_reader(ROWS)
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        raise duckdb.Error(str(error)) from None
 
 
 def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
