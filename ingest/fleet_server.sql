@@ -138,7 +138,7 @@ with
         select
             *,
             coalesce(
-                try_cast(told.ts as timestamptz),
+                case when told.ts[1] between '0' and '9' then try_cast(told.ts as timestamptz) end,
                 timezone(
                     getvariable('zone'),
                     try_strptime(go.stamp, ['%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M:%S.%f'])

@@ -1,6 +1,6 @@
 -- title:  MySQL and MariaDB: error log, deadlocks
 -- files:  mysql*, mariadb*, *innodb*, *deadlock*, *.err
--- sniff:  ^[-\d]+[T ]+\d+:\S+ (\d+ \d+ \d+ \w|\d+ \[[NWES])|^[-\d]+ [:\d]+ (0x|\d{9})|"err_symbol":
+-- sniff:  T\d\d:\S+ \d+ \d+ \d+ \w|^[-\d]+[T ]+\S+ \d+ \[[NWES]|^[-\d]+ [:\d]+ (0x|\d{9})|"err_c
 -- covers: fleet
 -- record: ^(\S+ )?\d{4}-\d\d-\d\dT\d|^\d{4}-\d\d-\d\d +\d+:|^\{|^##
 -- skip:   ^(##|-{3}|\*{9}|={5}|server +ts |\s*$)

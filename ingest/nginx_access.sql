@@ -18,20 +18,15 @@
 --
 with
     split as (
-        select
-            *,
-            string_split(text, '"') as part,
-            string_split(part[1], ' ') as head,
-            string_split(part[3], ' ') as answer
-        from records
+        select *, string_split(text, '"') as part, string_split(part[1], ' ') as head from records
     ),
     shaped as (
         select
             *,
             coalesce(
                 len(head) = 6
-                and len(answer) >= 3
-                and answer[1] = ''
+                and starts_with(part[3], ' ')
+                and substr(part[3], 5, 1) = ' '
                 and (len(part) = 3 or part[5] = ' ')
                 and (len(part) < 7 or part[7] = '' or starts_with(part[7], ' ')),
                 false
@@ -78,8 +73,10 @@ with
                     )
             end as ts,
             case when plain then part[2] else odd.request end as request,
-            try_cast(case when plain then answer[2] else odd.status end as bigint) as status,
-            try_cast(case when plain then answer[3] else odd.bytes end as bigint) as bytes,
+            try_cast(
+                case when plain then substr(part[3], 2, 3) else odd.status end as bigint
+            ) as status,
+            try_cast(case when plain then substr(part[3], 6) else odd.bytes end as bigint) as bytes,
             case when plain then part[4] else odd.referer end as referer,
             case when plain then part[6] else odd.agent end as user_agent,
             case

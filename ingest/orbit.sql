@@ -68,8 +68,13 @@ with
             *,
             coalesce(
                 try_cast(zerolog.stamp as timestamptz),
-                try_cast(json.time as timestamptz),
-                try(to_timestamp(try_cast(json.time as double)))
+                case
+                    when json.time[1] between '0' and '9' then try_cast(json.time as timestamptz)
+                end,
+                case
+                    when isfinite(try_cast(json.time as double))
+                    then try(to_timestamp(try_cast(json.time as double)))
+                end
             ) as told_ts,
             try_cast(
                 left(coalesce(nullif(zerolog.stamp, ''), json.time), 19) as timestamp

@@ -1,6 +1,6 @@
 -- title:  macOS unified log, every style of `log show` and `log stream`
 -- files:  *unified*, *log_show*, *logshow*, *log_stream*, *.ndjson, *.jsonl
--- sniff:  ^\{.*"(eventM|raw_m)essage":|^(\[|},)\{$|^[-\d]+ \S+\.\S+ +(0x|.. .+\[\d+:|localhost )
+-- sniff:  ^\{.*"(eventM|raw_m)es|^(\[|},)\{\s+"\w+" :|^[-\d]+ \S+\.\S+ +(0x|.. .+\[\d+:|localhost )
 -- covers: host
 -- zone:   UTC
 -- record: ^(\{ ?"|(\[|},)\{\s*$|[-\d]{10} [:\d]{8}\.\d|Filtering the |Timestamp  |-{60}|##)

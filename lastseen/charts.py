@@ -41,7 +41,10 @@ def bars(rows: Rows, label: str, number: str, colour: str, *, title: str, desc: 
         title: What it is, in a line.
         desc: What it shows, in a sentence, for those who cannot see it.
     """
-    data = [{"label": harmless(str(row[label])), "n": row[number], "colour": harmless(str(row[colour]))} for row in rows]
+    data = [
+        {"label": harmless(str(row[label])), "n": row[number], "colour": harmless(str(row[colour]))}
+        for row in rows
+    ]
     sums: dict[str, int] = {}
     for row in data:
         sums[row["label"]] = sums.get(row["label"], 0) + row["n"]
@@ -52,7 +55,14 @@ def bars(rows: Rows, label: str, number: str, colour: str, *, title: str, desc: 
 
 
 def timeline(
-    above: Rows, below: Rows, names: tuple[str, str], span: tuple[datetime, datetime], step: timedelta, *, title: str, desc: str
+    above: Rows,
+    below: Rows,
+    names: tuple[str, str],
+    span: tuple[datetime, datetime],
+    step: timedelta,
+    *,
+    title: str,
+    desc: str,
 ) -> Markup:
     """Draw two counts over one time: bars by kind above, an area below.
 
@@ -67,9 +77,17 @@ def timeline(
     """
     ends = [moment.astimezone(UTC) for moment in span]
     bars_ = [
-        {"at": _js(row["slot"]), "to": _js(row["slot"] + step), "kind": harmless(str(row["kind"])), "n": row["n"]} for row in above
+        {
+            "at": _js(row["slot"]),
+            "to": _js(row["slot"] + step),
+            "kind": harmless(str(row["kind"])),
+            "n": row["n"],
+        }
+        for row in above
     ]
-    areas = [{"at": _js(row["slot"]), "to": _js(row["slot"] + step), "n": row["n"]} for row in below]
+    areas = [
+        {"at": _js(row["slot"]), "to": _js(row["slot"] + step), "n": row["n"]} for row in below
+    ]
     return _both(partial(_timeline, bars_, areas, names, [_js(end) for end in ends]), title, desc)
 
 
@@ -96,11 +114,25 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
     kinds = sorted({row["kind"] for row in above})
 
     def x(*, labels: bool) -> alt.X:
-        axis = alt.Axis(labels=labels, ticks=labels, tickCount=6 if width < WIDE else 10, format="%H:%M", title=None)
+        axis = alt.Axis(
+            labels=labels,
+            ticks=labels,
+            tickCount=6 if width < WIDE else 10,
+            format="%H:%M",
+            title=None,
+        )
         return alt.X("at:T", scale=scale, axis=axis)
 
     def y(field: str, name: str) -> alt.Y:
-        title = alt.Axis(tickCount=3, titleAnchor="end", titleAngle=0, titleAlign="left", titleX=0, titleY=-8, format="~s")
+        title = alt.Axis(
+            tickCount=3,
+            titleAnchor="end",
+            titleAngle=0,
+            titleAlign="left",
+            titleX=0,
+            titleY=-8,
+            format="~s",
+        )
         return alt.Y(field, title=name, axis=title)
 
     top = alt.Chart(alt.Data(values=list(above))).mark_bar().encode(
@@ -114,19 +146,27 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
 
 def _colour(field: str, kinds: Sequence[str]) -> alt.Color:
     colours = [_SERIES[number % len(_SERIES)] for number in range(len(kinds))]
-    legend = alt.Legend(title=None, orient="top", labelLimit=220, columns=0) if len(kinds) > 1 else None
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(kinds), range=colours), legend=legend)
+    legend = (
+        alt.Legend(title=None, orient="top", labelLimit=220, columns=0) if len(kinds) > 1 else None
+    )
+    return alt.Color(
+        f"{field}:N", scale=alt.Scale(domain=list(kinds), range=colours), legend=legend
+    )
 
 
 def _both(draw: partial[Any], title: str, desc: str) -> Markup:
     """Draw for both screens."""
-    pictures = [_svg(draw(width), name, title, desc) for width, name in ((WIDE, "wide"), (NARROW, "narrow"))]
+    pictures = [
+        _svg(draw(width), name, title, desc) for width, name in ((WIDE, "wide"), (NARROW, "narrow"))
+    ]
     return Markup("").join(pictures)
 
 
 def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:  # noqa: ANN401 - Altair's chart types
     """Draw a chart in the page's colours, with its text alternative."""
-    drawn = vl_convert.vegalite_to_svg(chart.configure(**_config()).to_dict(validate=False), vl_version="6.1")
+    drawn = vl_convert.vegalite_to_svg(
+        chart.configure(**_config()).to_dict(validate=False), vl_version="6.1"
+    )
     body = re.sub(r'\s(?:aria-[a-z]+|role)="[^"]*"', "", drawn)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body).groups()  # type: ignore[union-attr]
     # Another machine's letters may be wider than those that were measured here.
@@ -142,7 +182,13 @@ def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:  # noqa: ANN40
 
 
 def _config() -> dict[str, Any]:
-    text = {"labelColor": _INK, "titleColor": _FAINT, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    text = {
+        "labelColor": _INK,
+        "titleColor": _FAINT,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    }
     return {
         "background": "transparent",
         "font": "sans-serif",

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lastseen import terminal
+from lastseen import database, terminal
 from lastseen.logfile import Result
 from lastseen.rules import Finding
 
@@ -111,7 +111,7 @@ def answer(table: Any, form: Form, *, safe: bool) -> None:
     if form is Form.PARQUET:
         terminal.parquet(table)
         return
-    rows = table.to_pylist()
+    rows = database.rows(table)
     if form is Form.CSV:
         sys.stdout.write(terminal.as_csv(columns, rows, safe=safe))
     elif form is Form.JSON:

@@ -8,60 +8,60 @@
 -- rows:     certificate_errors
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.
--- A push
--- certificate concerns every host at once, and Fleet keeps using the old one after a renewal
--- until it is
--- restarted. A handshake that merely breaks off (EOF, timeout) is the network's and is not
--- counted; what one side calls refused and the other expired is one trouble. Look
--- first at the reason, then at who shares it: one OS version, one agent version, one address, or
--- all.
+-- A push certificate concerns every host at once, and Fleet keeps using the old one after a
+-- renewal until it is restarted. Both ends of a handshake may tell of it, and the one that
+-- refused knows the reason: so "refused" alone stands only where nobody said more. A handshake
+-- that merely breaks off (EOF, timeout) is the network's and is not counted. Look first at the
+-- reason, then at who shares it: one OS version, one agent version, one address, or all.
 --
 with
-    refused as (
-        select *, if(purpose = 'push', null, host) as concerns
+    refusals as (
+        select *, if(purpose = 'push', null, coalesce(host, emitter)) as whom
         from certificate_errors
-        where ts >= getvariable('since')
+        where ts >= getvariable('since') and ts < getvariable('until')
     ),
-    grouped as (
+    counted as (
         select
-            concerns as host,
+            whom as host,
             purpose,
             min(ts) as since,
             max(ts) as until,
-            list_sort(list(distinct reason) filter (where reason <> 'refused')) as known,
-            if(len(known) > 0, array_to_string(known, ', '), 'refused') as why,
+            coalesce(mode(reason) filter (where reason <> 'refused'), 'refused') as reason,
             count(*) as events,
             count(distinct host) as hosts,
             list_sort(list(distinct "table")) as logs,
             arg_min(message, ts) as first_message
-        from refused
-        group by concerns, purpose
+        from refusals
+        group by whom, purpose
     )
 select
     host,
     since,
     until,
+    reason,
     purpose,
     case
         purpose
         when 'push'
-        then 'Fleet''s pushes to Apple fail: certificate ' || why
+        then 'Fleet''s pushes to Apple fail: certificate ' || reason
         when 'scep'
-        then coalesce(host, 'a host') || ' gets no identity certificate: ' || why
-        else coalesce(host, 'someone') || ' refuses or is refused a certificate: ' || why
+        then coalesce(host, 'a host') || ' gets no identity certificate: ' || reason
+        else
+            coalesce(host, 'someone')
+            || ' refuses or is refused a certificate'
+            || if(reason = 'refused', '', ': ' || reason)
     end as what,
     case
         purpose
         when 'push'
-        then 'Fleet''s pushes to Apple fail: certificate ' || why
+        then 'Fleet''s pushes to Apple fail: certificate ' || reason
         when 'scep'
-        then 'no identity certificate (' || why || ')'
-        else 'TLS certificate refused (' || why || ')'
+        then 'no identity certificate (' || reason || ')'
+        else 'TLS certificate refused (' || reason || ')'
     end as short,
-    why,
     events,
     hosts,
     logs,
     first_message
-from grouped
+from counted
 order by since, host

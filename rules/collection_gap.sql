@@ -8,13 +8,11 @@
 -- rows:     covered
 --
 -- A log that had brought something every hour brings nothing any more, or the log of one host is
--- missing
--- where most hosts like it have theirs. Until it is back, nothing can be said of what it would
--- have told:
--- not that all is well, and not that a host is silent. A log that is only written to when
--- something happens
--- is not judged, nor the own log of a host that is silent or asleep itself. Look first at whoever
--- collects it, then at the disk and the clock of the machine.
+-- missing where most hosts like it have theirs. Until it is back, nothing can be said of what it
+-- would have told: not that all is well, and not that a host is silent. A log that is only
+-- written to when something happens is not judged, nor the own log of a host that is silent or
+-- asleep itself. Look first at whoever collects it, then at the disk and the clock of the
+-- machine.
 --
 with
     stopped as (

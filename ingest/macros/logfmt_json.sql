@@ -1,10 +1,9 @@
 -- title: a logfmt line as a JSON object
 --
--- `level=info msg="say \"hi\""` becomes `{"level":"info","msg":"say \"hi\""}`: all values text,
--- keys in
--- the order of the line, a key that comes twice twice (readers of JSON take the first). A quote
--- that
--- is never closed ends with the line; escapes that JSON does not know stay as they are.
+-- `level=info msg="say \"hi\""` becomes `{"level":"info","msg":"say \"hi\""}`: all values are
+-- text, keys stand in the order of the line, and a key that comes twice comes twice (who reads the
+-- JSON takes the first). A quote that is never closed ends with the line; a value with an escape
+-- that JSON does not know keeps its escapes as they are.
 --
 create macro logfmt_json(line) as
     '{' || array_to_string(

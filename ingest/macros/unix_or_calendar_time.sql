@@ -4,7 +4,10 @@
 --
 create macro unix_or_calendar_time(unix, calendar) as
     coalesce(
-        try(to_timestamp(nullif(try_cast(unix as double), 0))),
+        case
+            when isfinite(try_cast(unix as double))
+            then try(to_timestamp(nullif(try_cast(unix as double), 0)))
+        end,
         timezone(
             'UTC', try_strptime(calendar, ['%a %b %d %H:%M:%S %Y UTC', '%a %b %d %H:%M:%S %Y'])
         )

@@ -1,11 +1,9 @@
 -- title: Certificates that were refused, and why
 --
 -- One classifier for what Go, OpenSSL, osquery and macOS say. `side` is who refused: client,
--- server, or
--- NULL where the line does not tell. `purpose` is push (Fleet to Apple), scep (identities) or
--- tls. A Mac's
--- unified log tells of every web site, so only the programs that talk to Fleet and Apple's MDM
--- count there.
+-- server, or NULL where the line does not tell. `purpose` is push (Fleet to Apple), scep
+-- (identities) or tls. A Mac's unified log tells of every web site, so only the programs that
+-- talk to Fleet and Apple's MDM count there.
 --
 with
     told as (
@@ -29,7 +27,10 @@ with
                     'osqueryd',
                     'fleet-desktop',
                     'cloudconfigurationd',
-                    'remotemanagementd'
+                    'remotemanagementd',
+                    'nsurlsessiond',
+                    'storedownloadd',
+                    'softwareupdated'
                 )
             )
     ),

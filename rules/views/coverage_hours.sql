@@ -2,8 +2,8 @@
 -- once:  yes
 --
 -- `state` is covered, hole (the log brings something most hours, and nothing in this one), quiet
--- (the log does not speak every hour, so nothing follows from its silence) or
--- never (this host's own log was never collected, though most hosts like it have theirs).
+-- (the log does not speak every hour, so nothing follows from its silence) or never (this host's
+-- own log was never collected, though most hosts like it have theirs).
 --
 with
     hours as (

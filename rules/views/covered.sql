@@ -2,10 +2,9 @@
 -- once:  yes
 --
 -- A span ends where a log brought nothing for longer than the policy's `collection_after`:
--- whether it was
--- quiet or not collected cannot be told, so nothing may be concluded from it. `covers` is fleet
--- where the
--- log would have told of any host, host where it tells of its emitter alone.
+-- whether it was quiet or not collected cannot be told, so nothing may be concluded from it.
+-- `covers` is fleet where the log would have told of any host, host where it tells of its emitter
+-- alone.
 --
 with
     kinds as (select format, any_value(covers) as covers from coverage group by all),

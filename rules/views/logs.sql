@@ -2,8 +2,7 @@
 -- once:  yes
 --
 -- `steady` is a log that brought something in at least three of four hours since its first line,
--- and
--- in six: one that is only written to when something happens may be silent for any reason.
+-- and in six: one that is only written to when something happens may be silent for any reason.
 --
 with
     filled as (

@@ -2,7 +2,8 @@
 -- once:  yes
 --
 -- Only where more than two hosts and more than half of a platform's have it: a log that one admin
--- fetched by hand from one Mac is missing nowhere else. A host that never checked in is not asked.
+-- fetched by hand from one Mac is missing nowhere else. A host that never checked in is not
+-- asked.
 --
 with
     own as (
