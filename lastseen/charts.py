@@ -16,13 +16,14 @@ from markupsafe import Markup, escape
 
 from lastseen.terminal import harmless
 
-WIDE, NARROW = 760, 300
+WIDE, NARROW = 940, 320
 _INK, _FAINT, _GRID, _BAD = "#010101", "#010102", "#010103", "#010104"
 _SERIES = ("#010111", "#010112", "#010113", "#010114", "#010115", "#010116")
 _PAGE = {_INK: "ink", _FAINT: "faint", _GRID: "line", _BAD: "bad"} | {
     colour: f"c{number}" for number, colour in enumerate(_SERIES, 1)
 }
 """Stand-ins for the page's colours, by the name of the page's variable."""
+_MARGIN = 14
 _MOST = 24
 """So many bars a picture holds; the table below it has all."""
 
@@ -105,7 +106,7 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # 
         .mark_text(align="left", dx=4, color=_INK)
         .encode(x="n:Q", y=y, text=alt.Text("n:Q", format=",d"))
     )
-    return (body + numbers).properties(width=width - width // 3 - 50, height=22 * len(order))
+    return (body + numbers).properties(width=min(width - width // 3, 520) - 60, height=22 * len(order))
 
 
 def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
@@ -138,7 +139,7 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
         x=x(labels=False), x2="to:T", y=y("sum(n):Q", names[0]), color=_colour("kind", kinds)
     ).properties(width=width - 50, height=90)  # fmt: skip
     bottom = alt.Chart(alt.Data(values=list(below))).mark_bar(color=_FAINT).encode(
-        x=x(labels=True), x2="to:T", y=y("n:Q", names[1])
+        x=x(labels=True), x2="to:T", y=y("sum(n):Q", names[1])
     ).properties(width=width - 50, height=70)  # fmt: skip
     return alt.vconcat(top, bottom, spacing=26).resolve_scale(x="shared")
 
@@ -168,11 +169,13 @@ def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:  # noqa: ANN40
     )
     body = re.sub(r'\s(?:aria-[a-z]+|role)="[^"]*"', "", drawn)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body).groups()  # type: ignore[union-attr]
+    # Another machine's letters may be wider than those that were measured here.
+    box = f"-{_MARGIN} 0 {float(width) + _MARGIN:g} {height}"
     inner = body[body.index(">") + 1 : body.rindex("</svg>")]
     for stand_in, variable in _PAGE.items():
         inner = inner.replace(f'="{stand_in}"', f'="var(--{variable})"')
     head = (
-        f'<svg class="chart {name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'<svg class="chart {name}" viewBox="{box}" width="{float(width) + _MARGIN:g}" height="{height}" role="img" '
         f'aria-label="{escape(title)}: {escape(desc)}"><title>{escape(title)}</title><desc>{escape(desc)}</desc>'
     )
     return Markup(head + inner + "</svg>")  # noqa: S704 - drawn by vl-convert, which escapes text; ours is escaped here

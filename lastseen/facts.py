@@ -10,7 +10,7 @@ from typing import Any
 
 from lastseen import adhoc, database
 from lastseen.errors import UserError
-from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline
+from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
 from lastseen.rules import Finding
 from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
@@ -168,13 +168,14 @@ def _ground(ask: Ask) -> Ground:
 
 
 def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Card]:
-    """Group findings by rule, in the order that they come in."""
+    """Group findings by rule, in the order of the first sentence."""
     groups: dict[str, list[Finding]] = defaultdict(list)
     for one in found:
         groups[one.rule].append(one)
     cards = []
-    for rule, group in groups.items():
+    for group in sorted(groups.values(), key=weight):
         one = group[0]
+        rule = one.rule
         items = [
             item(finding, now, ask if number < SHOWN else None)
             for number, finding in enumerate(group)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from string import Formatter
 
 from lastseen.rules import SEVERITIES, Finding, word
@@ -11,8 +11,10 @@ from lastseen.wording import clock, count, listed
 
 _NAMED = 3
 """So many hosts are named; more are counted."""
-_CLAUSES = 5
+_CLAUSES = 6
 """So many troubles the sentence tells of; more are counted."""
+_OVER = timedelta(hours=1)
+"""What was last heard of longer ago is told as past."""
 _KINDS = {"darwin": "Mac", "windows": "Windows host", "ios": "iPhone", "ipados": "iPad"}
 UNKNOWN = "collection-gap"
 """What a rule explains that tells of missing data, not of trouble."""
@@ -112,18 +114,18 @@ def clauses(found: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -
     alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in found:
         alike[one.rule, _filled(one.together or one.title, one.evidence, {})].append(one)
-    return [_clause(group, kinds, now) for group in sorted(alike.values(), key=_weight)]
+    return [_clause(group, kinds, now) for group in sorted(alike.values(), key=weight)]
 
 
-def _weight(group: Sequence[Finding]) -> tuple[object, ...]:
-    """Put first what is worst; then what people feel before its causes, the server's, many hosts', the oldest."""
+def weight(group: Sequence[Finding]) -> tuple[object, ...]:
+    """Put first what is worst; then what people feel before its causes, the server's, many hosts', the newest."""
     one = group[0]
     return (
         -SEVERITIES.index(one.severity),
         one.explains is not None,
         one.host is not None,
         -len(group),
-        min(finding.since for finding in group),
+        -max(finding.since.timestamp() for finding in group),
     )
 
 
@@ -139,9 +141,18 @@ def _clause(group: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -
         "have": "has" if len(hosts) < 2 else "have",  # noqa: PLR2004 - one, or more
         "are": "is" if len(hosts) < 2 else "are",  # noqa: PLR2004 - one, or more
         "since": clock(min(finding.since for finding in group), now),
+        "when": _when(group, now),
         "count": str(len(group)),
     }
-    return _filled(one.together or f"{one.title}: {{hosts}} since {{since}}", one.evidence, own)
+    return _filled(one.together or f"{one.title}: {{hosts}} {{when}}", one.evidence, own)
+
+
+def _when(group: Sequence[Finding], now: datetime) -> str:
+    """Say since when, or from when to when where it is over."""
+    since, until = min(one.since for one in group), max(one.until for one in group)
+    if now - until <= _OVER:
+        return f"since {clock(since, now)}"
+    return f"from {clock(since, now)} to {clock(until, now)}"
 
 
 def who(hosts: Sequence[str], kinds: Mapping[str, str]) -> str:
@@ -158,7 +169,7 @@ def who(hosts: Sequence[str], kinds: Mapping[str, str]) -> str:
     return count(len(hosts), noun) + names
 
 
-NAMES = ("hosts", "for_hosts", "have", "are", "since", "count")
+NAMES = ("hosts", "for_hosts", "have", "are", "since", "when", "count")
 """What ``together`` may name besides the columns of its rule."""
 
 

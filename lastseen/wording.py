@@ -49,8 +49,10 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def cell(value: object) -> str:
+def cell(value: object, now: datetime | None = None) -> str:
     r"""Write a value for a table: on one line, and of a length that can be read.
+
+    With a moment to look from, times say no more of their day than is needed.
 
     >>> cell(datetime(2026, 3, 10, 9, 13, 2, tzinfo=UTC)), cell(None), cell(["a", "b"]), cell("1\n2")
     ('2026-03-10 09:13:02', '', 'a, b', '1 ⏎ 2')
@@ -58,7 +60,7 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}"
+        return _time(value.astimezone(UTC) if value.tzinfo else value, now)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -72,6 +74,12 @@ def cell(value: object) -> str:
     return shortened(
         harmless(str(value).replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " "))
     )
+
+
+def _time(when: datetime, now: datetime | None) -> str:
+    if now is None or when.year != now.year:
+        return f"{when:%Y-%m-%d %H:%M:%S}"
+    return f"{when:%H:%M:%S}" if when.date() == now.date() else f"{when.day} {when:%b %H:%M:%S}"
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:

@@ -4,7 +4,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what} ({events} times, last at {until})
--- together: {short} since {since}
+-- together: {short}{for_hosts} {when}
 -- rows:     certificate_errors
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.

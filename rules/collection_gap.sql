@@ -4,7 +4,7 @@
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {what}
--- together: no {format} from {hosts} since {since}
+-- together: no {format} from {hosts} {when}
 -- rows:     covered
 --
 -- A log that had brought something every hour brings nothing any more, or the log of one host is

@@ -4,7 +4,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} {told}
--- together: {hosts} {have} been {how} since {since}
+-- together: {hosts} {have} been {how} {when}
 -- rows:     gaps
 --
 -- A host that checks in every few seconds and then does not is off, asleep, cut off or broken. A

@@ -46,7 +46,10 @@ select
     || ' to '
     || strftime(max(ts), '%H:%M UTC')
     || coalesce(
-        ' on ' || nullif(array_to_string(list_sort(list(distinct table_name)), ', '), ''), ''
+        ' on '
+        || nullif(array_to_string(tables[:3], ', '), '')
+        || if(len(tables) > 3, ' and ' || (len(tables) - 3) || ' more', ''),
+        ''
     ) as what
 from numbered
 group by if(kind = 'sqlite', host, null), burst

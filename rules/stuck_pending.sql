@@ -3,7 +3,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: profile {profile} is {status} for {age}; {allowed} is normal while online
--- together: {hosts} {have} been {label} since {since}
+-- together: {hosts} {have} been {label} {when}
 -- rows:     profile_states
 --
 -- An online Mac gets a profile within minutes: Fleet queues it within 30 seconds and pushes each
