@@ -106,7 +106,9 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # 
         .mark_text(align="left", dx=4, color=_INK)
         .encode(x="n:Q", y=y, text=alt.Text("n:Q", format=",d"))
     )
-    return (body + numbers).properties(width=min(width - width // 3, 520) - 60, height=22 * len(order))
+    return (body + numbers).properties(
+        width=min(width - width // 3, 520) - 60, height=22 * len(order)
+    )
 
 
 def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
