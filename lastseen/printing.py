@@ -104,7 +104,7 @@ def findings(found: list[Finding]) -> None:
 
 def _second(when: datetime | None) -> str | None:
     """Write a moment as closely as a person looks; JSON has the microseconds."""
-    return when and f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else None
 
 
 def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
