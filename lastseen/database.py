@@ -74,18 +74,6 @@ def lock_down(con: duckdb.DuckDBPyConnection, readable: list[str], temp: Path) -
     con.execute("set lock_configuration = true")
 
 
-def rows(table: Any) -> list[dict[str, Any]]:
-    """Return an Arrow table's rows as Python values; a span is a timedelta, its months of 30 days."""
-    return [{key: _span(value) for key, value in row.items()} for row in table.to_pylist()]
-
-
-def _span(value: object) -> object:
-    """Turn Arrow's months, days and nanoseconds into a timedelta; leave all else as it is."""
-    if isinstance(value, pa.MonthDayNano):
-        return timedelta(days=value.months * 30 + value.days, microseconds=value.nanoseconds / 1000)
-    return value
-
-
 def batches(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[Any]:
     """Yield what a query returns as Arrow record batches.
 

@@ -57,7 +57,7 @@ select
         then 'Fleet''s pushes to Apple fail: certificate ' || reason
         when 'scep'
         then 'no identity certificate (' || reason || ')'
-        else 'TLS certificate refused (' || reason || ')'
+        else 'TLS certificate refused' || if(reason = 'refused', '', ' (' || reason || ')')
     end as short,
     events,
     hosts,
