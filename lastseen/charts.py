@@ -54,7 +54,7 @@ def bars(rows: Rows, label: str, number: str, colour: str, *, title: str, desc: 
     return _both(partial(_bars, kept, total, order), title, desc)
 
 
-def timeline(
+def timeline(  # noqa: PLR0913 - a template names what it gives
     above: Rows,
     below: Rows,
     names: tuple[str, str],
@@ -91,10 +91,10 @@ def timeline(
     return _both(partial(_timeline, bars_, areas, names, [_js(end) for end in ends]), title, desc)
 
 
-def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
+def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:
     y = alt.Y("label:N", sort=list(order), title=None, axis=alt.Axis(labelLimit=width // 3))
     kinds = sorted({row["colour"] for row in rows})
-    base = alt.Chart(alt.Data(values=list(rows)))
+    base = alt.Chart(_data(rows))
     body = base.mark_bar(height=14).encode(
         x=alt.X("sum(n):Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
         y=y,
@@ -102,7 +102,7 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # 
         order=alt.Order("colour:N"),
     )
     numbers = (
-        alt.Chart(alt.Data(values=list(total)))
+        alt.Chart(_data(total))
         .mark_text(align="left", dx=4, color=_INK)
         .encode(x="n:Q", y=y, text=alt.Text("n:Q", format=",d"))
     )
@@ -111,7 +111,7 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # 
     )
 
 
-def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
+def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:
     scale = alt.Scale(domain=ends, type="utc", nice=False)
     kinds = sorted({row["kind"] for row in above})
 
@@ -137,13 +137,17 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
         )
         return alt.Y(field, title=name, axis=title)
 
-    top = alt.Chart(alt.Data(values=list(above))).mark_bar().encode(
+    top = alt.Chart(_data(above)).mark_bar().encode(
         x=x(labels=False), x2="to:T", y=y("sum(n):Q", names[0]), color=_colour("kind", kinds)
     ).properties(width=width - 50, height=90)  # fmt: skip
-    bottom = alt.Chart(alt.Data(values=list(below))).mark_bar(color=_FAINT).encode(
+    bottom = alt.Chart(_data(below)).mark_bar(color=_FAINT).encode(
         x=x(labels=True), x2="to:T", y=y("sum(n):Q", names[1])
     ).properties(width=width - 50, height=70)  # fmt: skip
     return alt.vconcat(top, bottom, spacing=26).resolve_scale(x="shared")
+
+
+def _data(rows: Rows) -> alt.Data:
+    return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
 
 
 def _colour(field: str, kinds: Sequence[str]) -> alt.Color:
@@ -164,7 +168,7 @@ def _both(draw: partial[Any], title: str, desc: str) -> Markup:
     return Markup("").join(pictures)
 
 
-def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:  # noqa: ANN401 - Altair's chart types
+def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:
     """Draw a chart in the page's colours, with its text alternative."""
     drawn = vl_convert.vegalite_to_svg(
         chart.configure(**_config()).to_dict(validate=False), vl_version="6.1"

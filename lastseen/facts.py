@@ -157,7 +157,8 @@ def _titles(found: Sequence[Finding]) -> dict[str, list[str]]:
 def _ground(ask: Ask) -> Ground:
     """Say what central logs cover the window."""
     hours = ask(
-        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' group by format order by format"
+        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' "
+        "group by format order by format"
     )
     until = ask(
         "select max(until) as until from covered where covers = 'fleet' and until >= getvariable('since')"
@@ -173,7 +174,7 @@ def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Car
     for one in found:
         groups[one.rule].append(one)
     cards = []
-    for group in sorted(groups.values(), key=weight):
+    for group in sorted(groups.values(), key=lambda group: weight(group, now)):
         one = group[0]
         rule = one.rule
         items = [

@@ -1,9 +1,10 @@
 """How a report says moments, spans, numbers and names."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from lastseen.period import spell
 from lastseen.terminal import harmless
@@ -57,23 +58,25 @@ def cell(value: object, now: datetime | None = None) -> str:
     >>> cell(datetime(2026, 3, 10, 9, 13, 2, tzinfo=UTC)), cell(None), cell(["a", "b"]), cell("1\n2")
     ('2026-03-10 09:13:02', '', 'a, b', '1 ⏎ 2')
     """
-    if value is None:
-        return ""
     if isinstance(value, datetime):
         return _time(value.astimezone(UTC) if value.tzinfo else value, now)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return spell(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float | Decimal):
-        return f"{value:,.6g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(cell, value))
+        return ", ".join(cell(inner, now) for inner in value)
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value)
     return shortened(
         harmless(str(value).replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " "))
     )
+
+
+_WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (type(None), lambda _: ""),
+    (date, date.isoformat),
+    (timedelta, spell),
+    (bool, lambda value: "yes" if value else "no"),
+    (float | Decimal, lambda value: f"{value:,.6g}"),
+)
 
 
 def _time(when: datetime, now: datetime | None) -> str:
@@ -92,10 +95,10 @@ def shortened(text: str, most: int = _LONGEST) -> str:
 
 
 def wrap(text: str, indent: int = 0, width: int = 72) -> str:
-    """Break a paragraph into lines for a terminal; lines after the first are indented.
+    r"""Break a paragraph into lines for a terminal; lines after the first are indented.
 
     >>> wrap("one two three", 2, 8)
-    'one two\\n  three'
+    'one two\n  three'
     """
     return textwrap.fill(
         " ".join(str(text).split()), width, subsequent_indent=" " * indent, break_on_hyphens=False
