@@ -96,17 +96,6 @@ with
             end as object
         from bare
     ),
-    looked_at as (
-        -- the commonest lines have these keys only, which one look at the whole line can tell
-        select
-            *,
-            regexp_full_match(
-                object,
-                '\{"ts":"[^"\\]*"(?:,"(?:level|component|method|uri|took|ip_addr|x_for_ip_addr'
-                || '|host_id|err|msg|user|internal)":(?:"[^"\\]*"|\d+))*\}'
-            ) as plain
-        from as_json
-    ),
     parsed as (
         select
             *,
@@ -114,16 +103,6 @@ with
                     "component":"VARCHAR","method":"VARCHAR","uri":"VARCHAR","took":"VARCHAR",
                     "ip_addr":"VARCHAR","x_for_ip_addr":"VARCHAR","user":"VARCHAR",
                     "err":"VARCHAR","internal":"VARCHAR","host_id":"VARCHAR"}')) as told,
-            try(
-                from_json(
-                    case when not plain then object end, '{"message":"VARCHAR","path":"VARCHAR",
-                    "ingestion-err":"VARCHAR","details":"VARCHAR","hostID":"VARCHAR",
-                    "host_uuid":"VARCHAR","hostUUID":"VARCHAR","identifier":"VARCHAR",
-                    "id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR","schedule":"VARCHAR",
-                    "uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
-                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
-                )
-            ) as also,
             regexp_extract(
                 case when object is null then body end,
                 '(?s)^(?:\d{4}/\d\d/\d\d [\d:.]+ )?(?:\[(\w+)\] )?'
@@ -136,7 +115,43 @@ with
                 || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*?)\s*$',
                 ['name', 'stamp', 'errors']
             ) as alert
-        from looked_at
+        from as_json
+    ),
+    counted as (
+        -- a line that has no key but those needs no second look
+        select
+            *,
+            len(try(json_keys(object))) = (
+                (told.ts is not null)::integer
+                + (told.level is not null)::integer
+                + (told.msg is not null)::integer
+                + (told.component is not null)::integer
+                + (told.method is not null)::integer
+                + (told.uri is not null)::integer
+                + (told.took is not null)::integer
+                + (told.ip_addr is not null)::integer
+                + (told.x_for_ip_addr is not null)::integer
+                + (told.user is not null)::integer
+                + (told.err is not null)::integer
+                + (told.internal is not null)::integer
+                + (told.host_id is not null)::integer
+            ) as plain
+        from parsed
+    ),
+    complete as (
+        select
+            *,
+            try(
+                from_json(
+                    case when not plain then object end, '{"message":"VARCHAR","path":"VARCHAR",
+                    "ingestion-err":"VARCHAR","details":"VARCHAR","hostID":"VARCHAR",
+                    "host_uuid":"VARCHAR","hostUUID":"VARCHAR","identifier":"VARCHAR",
+                    "id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR","schedule":"VARCHAR",
+                    "uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
+                    "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
+                )
+            ) as also
+        from counted
     ),
     meant as (
         select
@@ -170,7 +185,7 @@ with
                 'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
                 ['ip', 'port', 'side', 'error']
             ) as tls
-        from parsed
+        from complete
     )
 select
     ts,
