@@ -17,6 +17,7 @@ with
                 or contains(message, 'tls: ')
                 or contains(message, 'SSL_do_handshake')
                 or contains(message, 'Trust')
+                or contains(message, 'boringssl')
             )
             and (
                 "table" <> 'unified_log'
