@@ -23,6 +23,8 @@ EVIDENCE = 10
 SHOWN = 10
 """Findings of one rule that are shown with their rows; of more, only the sentence."""
 
+_WHERE = "where"
+
 Row = dict[str, Any]
 Ask = Callable[[str], list[Row]]
 """Runs a query that reads."""
@@ -213,13 +215,24 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
         raise UserError(f"rule {finding.rule}: its `rows:` names {finding.rows}: {error}") from None
     same = _same(finding, columns)
     sql = _query(finding, columns, same)
-    rows = ask(sql)
-    shown = [
-        name for name in columns if name not in same and any(row[name] is not None for row in rows)
-    ]
-    return Item(
-        finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
-    )
+    rows = [_placed(row) for row in ask(sql)]
+    told = {None, finding.host}
+    shown = [name for name in _named(columns) if name not in same and any(row[name] not in told for row in rows)]
+    return Item(finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL")
+
+
+def _named(columns: Sequence[str]) -> list[str]:
+    """Return the columns to show: where a line stands is one, at the end."""
+    if "file" not in columns or "line" not in columns:
+        return list(columns)
+    return [name for name in columns if name not in {"file", "line"}] + [_WHERE]
+
+
+def _placed(row: Row) -> Row:
+    """Add where a row's line stands: the end of the path, and the line."""
+    if row.get("file") is None:
+        return {**row, _WHERE: None}
+    return {**row, _WHERE: f"{'/'.join(str(row['file']).split('/')[-2:])}:{row.get('line')}"}
 
 
 def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:
