@@ -1,11 +1,13 @@
 """The command line: arguments in, text out. The only place that prints or exits."""
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lastseen import (
     adhoc,
@@ -27,7 +29,30 @@ from lastseen.rules import SEVERITIES
 from lastseen.views import spill
 from lastseen.workspace import Workspace
 
+
+class _Commands(TyperGroup):
+    """The commands; what a user can mend ends here, as one line on standard error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except UserError as error:
+            printing.say(f"error: {terminal.harmless(str(error))}")
+            raise typer.Exit(error.code) from None
+        except KeyboardInterrupt:
+            printing.say("interrupted; what was committed stays, run it again for the rest")
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            # Nobody reads on. Python flushes once more at its end, so that has to go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.DONE) from None
+        return result
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -233,15 +258,5 @@ def _moment(text: str) -> datetime:
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is one line on standard error."""
-    try:
-        app()
-    except UserError as error:
-        printing.say(f"error: {terminal.harmless(str(error))}")
-        sys.exit(error.code)
-    except KeyboardInterrupt:
-        printing.say("interrupted; what was committed stays, run it again for the rest")
-        sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(Exit.DONE)
+    """Run the command line."""
+    app()

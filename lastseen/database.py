@@ -1,13 +1,16 @@
 """Opens DuckDB: in memory, UTC, bounded. The only place that connects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 MEMORY = "256MB"
+ROWS = 65_536
+"""Rows that leave DuckDB at a time."""
 
 
 def connect(memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
@@ -71,9 +74,35 @@ def lock_down(con: duckdb.DuckDBPyConnection, readable: list[str], temp: Path) -
     con.execute("set lock_configuration = true")
 
 
+def batches(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[Any]:
+    """Yield what a query returns as Arrow record batches.
+
+    Raises:
+        duckdb.Error: it does not bind, or fails on the way; then Arrow hides whose error it is.
+    """
+    reader = con.sql(query).to_arrow_reader(ROWS)
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        raise duckdb.Error(str(error)) from None
+
+
 def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     """Return the one row of a query that always has one."""
     row = con.execute(query).fetchone()
     if row is None:
         raise LookupError(query)
     return row
+
+
+def rows(table: Any) -> list[dict[str, Any]]:
+    """Return an Arrow table's rows; what SQL calls an interval is a span of time."""
+    return [{key: _span(value) for key, value in row.items()} for row in table.to_pylist()]
+
+
+def _span(value: Any) -> Any:
+    """Make a span of an interval; its months count 30 days, as DuckDB counts them."""
+    if isinstance(value, pa.MonthDayNano):
+        days = value.months * 30 + value.days
+        return timedelta(days=days, microseconds=value.nanoseconds // 1000)
+    return value

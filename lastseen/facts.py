@@ -10,7 +10,7 @@ from typing import Any
 
 from lastseen import adhoc, database
 from lastseen.errors import UserError
-from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline
+from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
 from lastseen.rules import Finding
 from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
@@ -72,6 +72,8 @@ class Facts:
     """Found a day before, and not now."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """trouble, fine, asleep or unknown, for each host."""
+    titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The rules that found something, for each host that has a finding."""
 
 
 def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
@@ -86,6 +88,7 @@ def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
     views.close()
     found, views = space.check(now)
     views.window(Window(now - NIGHT, now))
+    views.settle()
     adhoc.lock_down(views, spill(space.project))
     ask = asker(views)
     return tell(found, before, now, ask), views, ask
@@ -97,7 +100,7 @@ def asker(views: Views) -> Ask:
 
     def ask(query: str) -> list[Row]:
         if query not in known:
-            known[query] = adhoc.run(views, query).to_pylist()
+            known[query] = database.rows(adhoc.run(views, query))
         return known[query]
 
     return ask
@@ -123,6 +126,7 @@ def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask
         still=_cards([one for one in found if one.key in then_keys], now, ask),
         gone=_cards([one for one in before if one.key not in now_keys], now - NIGHT, None),
         verdicts=verdicts,
+        titles=_titles(found),
     )
 
 
@@ -142,10 +146,19 @@ def _verdicts(hosts: Sequence[Row], found: Sequence[Finding]) -> dict[str, str]:
     return verdicts
 
 
+def _titles(found: Sequence[Finding]) -> dict[str, list[str]]:
+    titles: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        if one.host is not None and one.title not in titles[one.host]:
+            titles[one.host].append(one.title)
+    return dict(titles)
+
+
 def _ground(ask: Ask) -> Ground:
     """Say what central logs cover the window."""
     hours = ask(
-        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' group by format order by format"
+        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' "
+        "group by format order by format"
     )
     until = ask(
         "select max(until) as until from covered where covers = 'fleet' and until >= getvariable('since')"
@@ -156,13 +169,14 @@ def _ground(ask: Ask) -> Ground:
 
 
 def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Card]:
-    """Group findings by rule, in the order that they come in."""
+    """Group findings by rule, in the order of the first sentence."""
     groups: dict[str, list[Finding]] = defaultdict(list)
     for one in found:
         groups[one.rule].append(one)
     cards = []
-    for rule, group in groups.items():
+    for group in sorted(groups.values(), key=lambda group: weight(group, now)):
         one = group[0]
+        rule = one.rule
         items = [
             item(finding, now, ask if number < SHOWN else None)
             for number, finding in enumerate(group)

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lastseen import bookmarks, coverage, formats, recovery
+from lastseen import bookmarks, coverage, database, formats, recovery
 from lastseen.accounting import Account
 from lastseen.ahead import ahead
 from lastseen.bookmarks import Beside, Bookmark, Marks, Over
@@ -26,8 +26,6 @@ from lastseen.recovery import Uncovered
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
-_OUT = 65_536
-"""Rows that leave DuckDB at a time."""
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
 """A commit holds at most so many files, and about so many bytes of log."""
 
@@ -219,8 +217,9 @@ class Ingest:
         self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
         self._con.execute(formats.RECORDS_VIEW)
         try:
-            found = self._con.sql(formats.query(self._form)).to_arrow_reader(_OUT)
-            with closing(ahead(iter(found), 2)) as batches:
+            with closing(
+                ahead(database.batches(self._con, formats.query(self._form)), 2)
+            ) as batches:
                 for batch in batches:
                     rows = reading.account.take(batch)
                     reading.result.count(rows["ts"], self._now)
@@ -228,7 +227,8 @@ class Ingest:
                     self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
         except duckdb.Error as error:
             why = str(error).partition("\n")[0]
-            raise UserError(f"{self._form.source.path}: on {reading.result.file}: {why}") from None
+            place = f"{self._form.source.path}:{self._form.source.query_line}"
+            raise UserError(f"{place}: on {reading.result.file}: {why}") from None
         if broken:
             raise broken[0]
         self._reject(reading, None)

@@ -41,6 +41,8 @@ class Request:
     format: str | None = None
     host: str | None = None
     zone: str | None = None
+    below: Path | None = None
+    """Files below this folder are named from there on."""
 
 
 def add(project: Project, lake: Lake, request: Request, now: datetime, told: Told) -> list[Result]:
@@ -101,7 +103,12 @@ def expand(request: Request, project: Project) -> Iterator[LogFile]:
         for path, host in matches:
             if path not in seen:
                 seen.add(path)
-                yield LogFile(path, str(path), host or request.host)
+                yield LogFile(path, _name(path, request.below), host or request.host)
+
+
+def _name(path: Path, below: Path | None) -> str:
+    """Return what rows call a file: its path as the user gave it."""
+    return str(path.relative_to(below) if below and path.is_relative_to(below) else path)
 
 
 def _matches(given: str) -> Iterator[tuple[Path, str | None]]:

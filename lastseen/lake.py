@@ -42,6 +42,9 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",  # a reader may hold a list of files this long
 }
+_NO_ROOM = (
+    "No space left", "os error 28", "File too large", "os error 27", "quota exceeded", "os error 122",
+)  # fmt: skip
 _TYPES = {pa.string_view(): pa.string(), pa.large_string(): pa.string(), pa.null(): pa.string()}
 
 
@@ -287,9 +290,10 @@ def damaged(path: Path, why: object) -> UserError:
 def unwritable(path: Path, error: Exception) -> UserError:
     """Say why a table could not be written."""
     text = " ".join(str(error).split())
-    if "No space left" in text or "os error 28" in text:
+    if any(sign in text for sign in _NO_ROOM):
         return UserError(
-            f"{path}: the disk is full; nothing of this was committed. Make room and run it again",
+            f"{path}: the disk is full, or a limit is reached; "
+            "nothing of this was committed. Make room and run it again",
             Exit.PARTIAL,
         )
     if "Permission denied" in text or "os error 13" in text:

@@ -42,6 +42,7 @@ def facts(now: datetime) -> Facts:
         now, now - NIGHT, Headline("trouble", [_TEXT], "Of 4 hosts, 1 is fine."),
         Tally(["host-1"], ["host-2"], ["host-3"], ["host-4"]), [finding], [card], [card], [card],
         {"host-1": "trouble", "host-2": "fine", "host-3": "asleep", "host-4": "unknown"},
+        {"host-1": ["Sample"]},
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ _MAKERS: list[tuple[Callable[[Any], bool], Callable[[datetime, int], object]]] =
 ]
 
 
-def _value(kind: Any, now: datetime, number: int) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _value(kind: Any, now: datetime, number: int) -> object:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return [_value(kind.value_type, now, each) for each in range(ROWS)]
     if pa.types.is_struct(kind):

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lastseen import terminal
+from lastseen import database, terminal
 from lastseen.logfile import Result
 from lastseen.rules import Finding
 
@@ -64,7 +65,7 @@ def results_table(results: list[Result]) -> None:
     rows = [
         {
             "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
-            "from": r.since, "to": r.until, "": "added before" if r.already else "",
+            "from (UTC)": _second(r.since), "to (UTC)": _second(r.until), "": "added before" if r.already else "",
         }
         for r in good
     ]  # fmt: skip
@@ -87,12 +88,23 @@ def results_table(results: list[Result]) -> None:
 def findings(found: list[Finding]) -> None:
     """Print findings as a table, the worst first."""
     rows = [
-        {"severity": f.severity, "rule": f.rule, "since": f.since, "what": f.summary} for f in found
+        {
+            "severity": f.severity,
+            "rule": f.rule,
+            "since (UTC)": f"{f.since.astimezone(UTC):%Y-%m-%d %H:%M}",
+            "what": f.summary,
+        }
+        for f in found
     ]
     if rows:
         terminal.table(list(rows[0]), rows)
     else:
         print("no findings")
+
+
+def _second(when: datetime | None) -> str | None:
+    """Write a moment as closely as a person looks; JSON has the microseconds."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else None
 
 
 def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
@@ -111,7 +123,7 @@ def answer(table: Any, form: Form, *, safe: bool) -> None:
     if form is Form.PARQUET:
         terminal.parquet(table)
         return
-    rows = table.to_pylist()
+    rows = database.rows(table)
     if form is Form.CSV:
         sys.stdout.write(terminal.as_csv(columns, rows, safe=safe))
     elif form is Form.JSON:

@@ -112,6 +112,10 @@ class _Recoded(io.RawIOBase):
         target[:size], self._left = self._left[:size], self._left[size:]
         return size
 
+    def close(self) -> None:
+        self._text.close()
+        super().close()
+
 
 @dataclass(frozen=True)
 class Chunk:

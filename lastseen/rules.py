@@ -10,8 +10,7 @@ from typing import Any
 
 import duckdb
 
-from lastseen import sqlfile
-from lastseen.database import literal
+from lastseen import database, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.period import period, spell
 from lastseen.project import Project
@@ -152,7 +151,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
     try:
         result = views.con.sql(rule.source.query)
         columns = result.columns
-        rows = result.to_arrow_table().to_pylist()
+        rows = database.rows(result.to_arrow_table())
     except duckdb.Error as error:
         raise UserError(f"{place}: {error}") from None
     if missing := [column for column in COLUMNS if column not in columns]:
@@ -183,8 +182,8 @@ def bind(views: Views, rule: Rule) -> None:
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
     """Return findings and coverage as ``check --json`` prints them."""
-    covered = (
-        views.con.sql("from covered order by format, emitter, since").to_arrow_table().to_pylist()
+    covered = database.rows(
+        views.con.sql("from covered order by format, emitter, since").to_arrow_table()
     )
     named = ("rule", "severity", "host", "since", "until", "summary", "evidence")
     return {
@@ -205,7 +204,7 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     if host is not None:
         where = f"where host = ({_resolved(views, host)})"
     return list(
-        views.con.sql(f"from gaps {where} order by host, since").to_arrow_table().to_pylist()
+        database.rows(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table())
     )
 
 
@@ -217,7 +216,7 @@ def _resolved(views: Views, host: str) -> str:
     """
     names = [row[0] for row in views.con.execute("select distinct alias from aliases").fetchall()]
     if host.lower() in names:
-        return f"select host from aliases where alias = {literal(host.lower())}"
+        return f"select host from aliases where alias = {database.literal(host.lower())}"
     near = get_close_matches(host.lower(), names, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else "; `lastseen sql 'from hosts'` lists them"
     raise UserError(f'no host is called "{host}"{hint}')

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +26,9 @@ HARMFUL = re.compile(
 """Control characters (tab and newline are dealt with apart) and those that turn the direction of text."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell."""
+
+_ENDLESS = 100_000
+"""Columns of a pipe: nothing is folded there, for whoever reads it wants whole lines."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -120,17 +123,18 @@ def _cell(value: object) -> str:
 
 def table(columns: Sequence[str], rows: Rows, title: str | None = None) -> None:
     """Print a table on standard output, as wide as the terminal; in a pipe as wide as it needs."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _ENDLESS
+    console = Console(file=sys.stdout, highlight=False, width=width)
     shown = Table(
         box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False
     )
     for column in columns:
         numbers = bool(rows) and all(isinstance(row[column], int | float | None) for row in rows)
-        shown.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
+        firm = numbers or any(isinstance(row[column], datetime | timedelta) for row in rows)
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        shown.add_column(Text(column), justify=justify, overflow="fold", no_wrap=firm)
     for row in rows:
         shown.add_row(*(Text(_cell(row[column])) for column in columns))
-    if not sys.stdout.isatty():
-        console.width = max(console.width, console.measure(shown).maximum)
     console.print(shown)
 
 

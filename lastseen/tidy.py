@@ -98,7 +98,7 @@ def _rewrite(lake: Lake, name: str, files: list[str], mark: str | None, spill: P
             f", null as {database.name(key)}" for key in schema.names if key not in {*have, DAY}
         )
         query = f"select *{missing}, cast(ts as date) as {DAY} from {source} {order}"
-        for batch in con.sql(query).to_arrow_reader(65_536):
+        for batch in database.batches(con, query):
             writer.write(batch)
         written = writer.close()
         writer.commit({mark: written} if mark else {}, replaces=files)

@@ -17,7 +17,8 @@ from lastseen.project import Project
 from lastseen.settings import Policy, Settings
 from lastseen.sqlfile import SqlFile
 
-FIELDS = ("title",)
+REQUIRED = ("title",)
+FIELDS = (*REQUIRED, "once")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Views:
         """The statements that made the views, for another DuckDB to run."""
         self.now = now
         self._lake = lake
+        self._once: list[str] = []
         self._since = since.date() if since else None
         own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
         mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
@@ -72,6 +74,13 @@ class Views:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
         values = {"since": window.since, "until": window.until, "now": self.now}
         database.set_variables(self.con, values)
+
+    def settle(self) -> None:
+        """Keep what views with `once:` say of the window that is set; others read them many times."""
+        for name in self._once:
+            kept, view = database.name(f"{name} kept"), database.name(name)
+            self.con.execute(f"create or replace temp table {kept} as from {view}")
+            self.con.execute(f"create or replace view {view} as from {kept}")
 
     def close(self) -> None:
         """Close the database."""
@@ -126,6 +135,7 @@ class Views:
                 try:
                     self._make(name, file.query)
                     del waiting[name]
+                    self._once += [name] * ("once" in file.fields)
                 except duckdb.Error as error:
                     failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
             if len(waiting) == before:
@@ -159,7 +169,7 @@ def policy(settings: Settings) -> str:
 
 def view_problems(file: SqlFile) -> list[Problem]:
     """Return what is wrong with a shared view's header."""
-    return list(sqlfile.problems(file, FIELDS, FIELDS))
+    return list(sqlfile.problems(file, FIELDS, REQUIRED))
 
 
 def spill(project: Project) -> Path:
