@@ -31,8 +31,8 @@ with
                 and (len(part) < 7 or part[7] = '' or starts_with(part[7], ' ')),
                 false
             ) as plain,
-            regexp_extract(
-                case when not plain then text end,
+            case when not plain then regexp_extract(
+                text,
                 '^(?:.*?(\S*) ?nginx\S*(?:: |\s+\| ))?(\S+) \S+ ([^"]*) ?\[([^\]"]+)\] "(.*?)'
                 || '(?:" ?\d{0,2}|" (\d{3}) (\d+|-)(?: "(.*?)(?:" "(.*?)'
                 || '(?:"((?: "[^"]*"| \w+="[^"]*"| [^" ]+)*))?)?)?)?$',
@@ -48,7 +48,7 @@ with
                     'agent',
                     'rest'
                 ]
-            ) as odd
+            ) end as odd
         from split
     ),
     fields as (
