@@ -15,8 +15,6 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.loaders import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
-
 from lastseen import adhoc, charts, facts, madeup, strips, wording
 from lastseen.errors import Problem, UserError
 from lastseen.facts import Ask, Facts
@@ -114,7 +112,7 @@ def _parts(project: Project, name: str) -> dict[str, str]:
 
 
 def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
-    """Render one template.
+    """Render one template; whatever wrote it, no control or bidi character is in the result.
 
     Raises:
         UserError: with the line of the template at which it went wrong.
@@ -123,7 +121,7 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
     path = project.content(FOLDER, "*.j2")[file]
     try:
         template = environment.get_template(file)
-        return template.render(**vars(told), rows=ask)
+        return harmless(template.render(**vars(told), rows=ask))
     except TemplateSyntaxError as error:
         raise UserError(f"{error.filename or path}:{error.lineno}: {error.message}") from None
     except TemplateNotFound as error:
@@ -141,7 +139,7 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
 
 
 def _environment(project: Project, html: bool, told: Facts) -> SandboxedEnvironment:  # noqa: FBT001 - a fact of the file
-    """Return where a project's templates run: sandboxed, every name must be known, all text made harmless."""
+    """Return where a project's templates run: sandboxed, and every name must be known."""
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(list(project.layers(FOLDER))),
         undefined=StrictUndefined,
@@ -181,10 +179,8 @@ GLOBALS: dict[str, Any] = {
 
 
 def shown(value: object) -> object:
-    """Make what a template writes harmless; escaping comes after it."""
-    if isinstance(value, Markup | StrictUndefined):
-        return value
-    return harmless(value if isinstance(value, str) else wording.cell(value))
+    """Write what is no text as tables do; escaping comes after it."""
+    return value if isinstance(value, str | StrictUndefined) else wording.cell(value)
 
 
 def with_policy(page: str) -> str:
