@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from rich.console import Console
@@ -12,17 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from lastseen import database, terminal
 from lastseen.logfile import Result
+from lastseen.options import Form
 from lastseen.rules import Finding
-
-
-class Form(StrEnum):
-    """How `sql` prints."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    PARQUET = "parquet"
 
 
 def say(text: str) -> None:
