@@ -75,7 +75,7 @@ _MAKERS: list[tuple[Callable[[Any], bool], Callable[[datetime, int], object]]] =
 ]
 
 
-def _value(kind: Any, now: datetime, number: int) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _value(kind: Any, now: datetime, number: int) -> object:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return [_value(kind.value_type, now, each) for each in range(ROWS)]
     if pa.types.is_struct(kind):
