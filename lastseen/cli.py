@@ -252,14 +252,14 @@ def lint_command(context: typer.Context) -> None:
 
 
 @app.command("replay")
-def replay_command(context: typer.Context, now: Now = "now", as_json: Json = False) -> None:
+def replay_command(context: typer.Context, as_json: Json = False) -> None:
     """Read the rejects again, after their format was mended."""
     from lastseen import printing, replay
     from lastseen.workspace import Workspace
 
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "replay"):
-        done = replay.replay(space.project, space.lake, _moment(now))
+        done = replay.replay(space.project, space.lake)
     printing.listing([vars(one) for one in done], as_json=as_json, nothing="there are no rejects")
 
 
