@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.loaders import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
+
 from lastseen import adhoc, charts, facts, madeup, strips, wording
 from lastseen.errors import Problem, UserError
 from lastseen.facts import Ask, Facts
