@@ -184,7 +184,8 @@ class Writer:
 
     def write(self, batch: Any) -> None:
         """Take a batch of rows; its columns are cast to the table's."""
-        self._parts.write(batch.select(self.schema.names).cast(self.schema))
+        rows = batch.select(self.schema.names)
+        self._parts.write(rows if rows.schema.equals(self.schema) else rows.cast(self.schema))
 
     def close(self) -> list[Part]:
         """Finish the Parquet files, which ``commit`` does too; return them."""
