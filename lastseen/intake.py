@@ -1,22 +1,27 @@
 """From what a user names to files with formats: folders, globs, ``{host}`` in a path, standard input."""
 
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from functools import partial
 from glob import glob, has_magic
 from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lastseen import formats
 from lastseen.errors import UserError
 from lastseen.formats import Format
 from lastseen.ingest import Ingest
-from lastseen.lake import Lake
+from lastseen.lake import Lake, unwritable
 from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
 from lastseen.records import Reader, open_bytes
@@ -49,36 +54,69 @@ def add(project: Project, lake: Lake, request: Request, now: datetime, told: Tol
     """Add files to the lake; the caller holds the project's lock.
 
     Returns:
-        What became of each file, in the order of their formats.
+        What became of each file: first those that could not be read, then the others by format.
 
     Raises:
-        UserError: a path names nothing, or the content or the lake is at fault.
+        UserError: the request, the content or the lake is at fault.
     """
     forms = formats.load(project)
-    if request.format is not None and request.format not in forms:
-        raise UserError(
-            f"--format {request.format}: there is no such format; known are {', '.join(forms)}"
-        )
+    _must_be_known(request, forms)
     found: list[tuple[str, LogFile]] = []
     results: list[Result] = []
-    for file in expand(request, project):
-        try:
-            found.append((request.format or sniff(forms, file).name, file))
-        except UserError as error:
-            results.append(Result(file.name, problem=str(error)))
-    found.sort(key=lambda pair: pair[0])
-    total = sum(file.path.stat().st_size for _, file in found)
-    done = 0
-    with formats.prepare(project) as con:
-        for name, group in groupby(found, key=lambda pair: pair[0]):
-            files = [file for _, file in group]
-            size = sum(file.path.stat().st_size for file in files)
-            ingest = Ingest(con, forms[name], lake, now)
-            results += ingest.add(
-                files, request.zone, partial(_report, told, done, size, total, name)
-            )
-            done += size
+    with TemporaryDirectory(prefix=".lastseen.stdin.", dir=project.root) as spool:
+        for file in _files(request, Path(spool)):
+            try:
+                found.append((_format(forms, request.format, file), file))
+            except UserError as error:
+                results.append(Result(file.name, problem=str(error)))
+        found.sort(key=lambda pair: pair[0])
+        total = sum(map(_size, found))
+        done = 0
+        with formats.prepare(project) as con:
+            for name, pairs in groupby(found, key=lambda pair: pair[0]):
+                group = list(pairs)
+                size = sum(map(_size, group))
+                told_so = partial(_report, told, done, size, total, name)
+                ingest = Ingest(con, forms[name], lake, now)
+                results += ingest.add([file for _, file in group], request.zone, told_so)
+                done += size
     return results
+
+
+def _must_be_known(request: Request, forms: Mapping[str, Format]) -> None:
+    """Refuse a format or a zone that is none.
+
+    Raises:
+        UserError: naming the nearest format.
+    """
+    if request.format is not None and request.format not in forms:
+        near = get_close_matches(request.format, forms, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(forms)}"
+        raise UserError(f"--format {request.format}: there is no such format; {hint}")
+    try:
+        ZoneInfo(request.zone or "UTC")
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise UserError(
+            f"--zone {request.zone}: there is no such zone; write one like Europe/Berlin"
+        ) from None
+
+
+def _format(forms: Mapping[str, Format], given: str | None, file: LogFile) -> str:
+    """Return the name of a file's format: as the user says, else as the file looks.
+
+    Raises:
+        UserError: it cannot be read, or is no log, or nothing tells its format.
+    """
+    with open_bytes(file.path) as stream:
+        _must_be_text(file.name, stream)
+    return given or sniff(forms, file).name
+
+
+def _size(found: tuple[str, LogFile]) -> int:
+    try:
+        return found[1].path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _report(told: Told, done: int, size: int, total: int, name: str, read: int) -> None:
@@ -86,29 +124,47 @@ def _report(told: Told, done: int, size: int, total: int, name: str, read: int) 
     told(done + min(read, size), total, name)
 
 
-def expand(request: Request, project: Project) -> Iterator[LogFile]:
-    """Yield the files that a user's paths name, each once.
-
-    Raises:
-        UserError: a path names nothing.
-    """
+def _files(request: Request, spool: Path) -> Iterator[LogFile]:
+    """Yield the files that a user's paths name, each once; what is not there is named all the same."""
     seen: set[Path] = set()
-    for given in request.paths:
+    for given in dict.fromkeys(request.paths):
         if given == "-":
-            yield LogFile(_standard_input(project), "-", request.host)
+            yield LogFile(_spooled(sys.stdin.buffer, spool), "-", request.host)
             continue
-        matches = sorted(_matches(given))
-        if not matches:
-            raise UserError(f"{given}: no such file")
-        for path, host in matches:
+        for path, host in sorted(_matches(given)) or [(Path(given), None)]:
             if path not in seen:
                 seen.add(path)
-                yield LogFile(path, _name(path, request.below), host or request.host)
+                name = _name(path, request.below)
+                yield LogFile(_regular(path, spool), name, host or request.host)
 
 
 def _name(path: Path, below: Path | None) -> str:
     """Return what rows call a file: its path as the user gave it."""
-    return str(path.relative_to(below) if below and path.is_relative_to(below) else path)
+    told = path.relative_to(below) if below and path.is_relative_to(below) else path
+    return os.fsencode(told).decode(errors="backslashreplace")
+
+
+def _regular(path: Path, spool: Path) -> Path:
+    """Return what can be read more than once: the path, or a copy of what comes out of a pipe."""
+    if not path.is_fifo():
+        return path
+    with path.open("rb") as pipe:
+        return _spooled(pipe, spool)
+
+
+def _spooled(stream: IO[bytes], spool: Path) -> Path:
+    """Keep a stream in a file, for a log is read twice: to find its format, and its rows.
+
+    Raises:
+        UserError: there is no room for it.
+    """
+    target = spool / str(len(list(spool.iterdir())))
+    try:
+        with target.open("wb") as out:
+            shutil.copyfileobj(stream, out)
+    except OSError as error:
+        raise unwritable(target, error) from None
+    return target
 
 
 def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
@@ -116,7 +172,8 @@ def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
     pattern = given.replace(HOST, "*")
     host = _host_pattern(given) if HOST in given else None
     # Path.glob takes no absolute pattern.
-    names = glob(pattern, recursive=True) if has_magic(pattern) else [given]  # noqa: PTH207
+    magic = has_magic(pattern) and not Path(given).exists()
+    names = glob(pattern, recursive=True) if magic else [given]  # noqa: PTH207
     for name in names:
         path = Path(name)
         matched = host.match(name) if host else None
@@ -127,11 +184,10 @@ def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """Yield a folder's files, those of its folders too; hidden ones are not logs."""
+    """Yield a folder's files, those of its folders too, and folders that cannot be listed."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(
-            part.startswith(".") for part in path.relative_to(folder).parts
-        ):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and (path.is_file() or not (path.is_dir() and os.access(path, os.R_OK))):
             yield path
 
 
@@ -142,22 +198,12 @@ def _host_pattern(given: str) -> re.Pattern[str]:
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts) + r"(?:/.*)?$")
 
 
-def _standard_input(project: Project) -> Path:
-    """Keep standard input in a file, for a log is read more than once: to find its format, and its rows."""
-    target = project.root / ".lastseen.stdin"
-    with target.open("wb") as out:
-        shutil.copyfileobj(sys.stdin.buffer, out)
-    return target
-
-
 def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
     """Find the format of a file by its name and its beginning.
 
     Raises:
         UserError: none or several fit, or the file cannot be read or holds no text.
     """
-    with open_bytes(file.path) as stream:
-        _must_be_text(file.name, stream)
     with open_bytes(file.path) as stream:
         chunk = next(Reader(stream).chunks(), None)
     lines = chunk.texts.slice(0, _SAMPLE).to_pylist() if chunk else []

@@ -186,11 +186,11 @@ class Writer:
         """Take a batch of rows; its columns are cast to the table's."""
         self._parts.write(batch.select(self.schema.names).cast(self.schema))
 
-    def close(self) -> int:
-        """Finish the Parquet files, which ``commit`` does too; return how many there are."""
+    def close(self) -> list[Part]:
+        """Finish the Parquet files, which ``commit`` does too; return them."""
         self._closed += self._parts.close()
         self._parts = PartWriter(self._root, self.schema)
-        return len(self._closed)
+        return self._closed
 
     def commit(self, marks: Mapping[str, int], replaces: Sequence[str] = ()) -> None:
         """Make the rows and the bookmarks seen, at once, in place of files that they replace.
@@ -212,7 +212,7 @@ class Writer:
                 for part in self._closed
             ]
             table.create_write_transaction(
-                [*added, *_removed(self._root, replaces)],
+                [*added, *_removed(self._root, replaces, changes=not added)],
                 mode="append",
                 schema=table.schema(),
                 partition_by=[DAY],
@@ -223,12 +223,12 @@ class Writer:
         self._closed = []
 
 
-def _removed(root: Path, paths: Sequence[str]) -> list[RemoveAction]:
+def _removed(root: Path, paths: Sequence[str], *, changes: bool) -> list[RemoveAction]:
     now = int(time.time() * 1000)
     relative = [str(Path(path).relative_to(root.resolve())) for path in paths]
     return [
         RemoveAction(
-            path, data_change=False, deletion_timestamp=now, partition_values=_values(path)
+            path, data_change=changes, deletion_timestamp=now, partition_values=_values(path)
         )
         for path in relative
     ]

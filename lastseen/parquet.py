@@ -19,6 +19,8 @@ DAY = "day"
 ROW_GROUP = 131_072
 FULL = 512 << 20
 """Bytes of Arrow data after which a day goes on in a new file."""
+OPEN = 64
+"""Files open at a time; a day that comes again later goes on in a new one."""
 HELD = 96 << 20
 """Bytes of Arrow data that wait to be written, over all days."""
 
@@ -94,12 +96,20 @@ class PartWriter:
         self._days, self._parts = {}, []
 
     def _new(self, day: str) -> _Day:
-        return _Day(f"{DAY}={day}/part-{uuid.uuid4()}.zstd.parquet")
+        """Name a day's file so that files sort as they came."""
+        return _Day(f"{DAY}={day}/part-{time.time_ns():020}-{uuid.uuid4()}.zstd.parquet")
+
+    def _make_room(self) -> None:
+        """Finish the file that has been open longest where too many are."""
+        opened = [day for day, state in self._days.items() if state.file]
+        if len(opened) >= OPEN:
+            self._finish(self._days.pop(opened[0]), opened[0])
 
     def _flush(self, state: _Day) -> None:
         """Write what waits of one day as a row group."""
         table = pa.Table.from_batches(state.waiting)
         if state.file is None:
+            self._make_room()
             target = self._root / state.path
             target.parent.mkdir(parents=True, exist_ok=True)
             state.file = pq.ParquetWriter(target, self._schema, **_encoding(self._schema))
@@ -138,11 +148,12 @@ def _by_day(batch: Any) -> Iterator[tuple[date, Any]]:
         yield span["min"], rows
         return
     numbers = days.cast(pa.int32()).to_numpy()
-    for number in np.unique(numbers):
-        yield (
-            pa.scalar(int(number), pa.int32()).cast(pa.date32()).as_py(),
-            rows.filter(pa.array(numbers == number)),
-        )
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    sorted_rows = rows.take(pa.array(order))
+    for number, start, end in zip(found, starts, [*starts[1:], len(order)], strict=True):
+        day = pa.scalar(int(number), pa.int32()).cast(pa.date32()).as_py()
+        yield day, sorted_rows.slice(int(start), int(end - start))
 
 
 def _encoding(schema: Any) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -12,17 +11,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from lastseen import database, terminal
 from lastseen.logfile import Result
+from lastseen.options import Form
+from lastseen.period import rfc3339
 from lastseen.rules import Finding
 
-
-class Form(StrEnum):
-    """How `sql` prints."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    PARQUET = "parquet"
+_STALE = timedelta(days=1)
+"""Logs that end so long before the moment that is judged tell nothing of it."""
 
 
 def say(text: str) -> None:
@@ -105,6 +99,17 @@ def findings(found: list[Finding]) -> None:
 def _second(when: datetime | None) -> str | None:
     """Write a moment as closely as a person looks; JSON has the microseconds."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else None
+
+
+def ground(newest: datetime | None, now: datetime) -> None:
+    """Say so where an answer stands on nothing, or on old logs alone."""
+    if newest is None:
+        say("note: no logs were added, so nothing is known: lastseen add PATH…")
+    elif now - newest > _STALE:
+        say(
+            f"note: nothing collected is newer than {rfc3339(newest)}, so nothing is known of the time "
+            f"since; to judge at that time: --now {rfc3339(newest)}"
+        )
 
 
 def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+from stat import S_ISBLK, S_ISCHR, S_ISSOCK
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,16 @@ def open_bytes(path: Path) -> BufferedIOBase:
         UserError: it is a folder, or is not there, or may not be read, or is damaged from the start.
     """
     try:
+        if S_ISCHR(kind := path.stat().st_mode) or S_ISBLK(kind) or S_ISSOCK(kind):
+            raise UserError(f"{path}: is a device, not a log")
         with path.open("rb") as raw:
             magic = raw.peek(6)[:6]
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         closed = not os.access(path, os.R_OK | os.X_OK)
-        why = "that this user may not list" if closed else "; name the files in it, or the folder"
-        raise UserError(f"{path}: is a folder{why}") from None
+        why = "a folder that this user may not list" if closed else "a folder without files"
+        raise UserError(f"{path}: is {why}") from None
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise UserError(f"{path}: cannot be read: {why}") from None

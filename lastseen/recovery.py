@@ -4,8 +4,12 @@ A reading is three commits: its rejects, its rows, its coverage. The bookmark of
 counts; the other two tables keep copies of it, and a copy that differs tells where the run ended.
 """
 
+import json
+import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from io import BufferedIOBase
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,7 +18,8 @@ from lastseen import bookmarks, coverage, database
 from lastseen.bookmarks import Beside, Bookmark
 from lastseen.coverage import Covered
 from lastseen.formats import Format
-from lastseen.lake import REJECTS, Lake
+from lastseen.lake import REJECT_SCHEMA, REJECTS, Lake, unwritable
+from lastseen.parquet import DAY
 
 
 def rejects_kept(
@@ -91,3 +96,62 @@ class Uncovered:
         query = f"{select} from {database.parquet(files)} where {where}"
         (row,) = self._con.sql(query).to_arrow_table().to_pylist()
         return dict(row)
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """Rejects on their way into their format's table, written down before the first of two commits."""
+
+    format: str
+    number: int
+    """Names this step; the first commit carries it as a bookmark."""
+    file: str
+    """The Parquet file in which the rejects stand."""
+    places: list[int]
+    """Their rows in it, counted from 0."""
+
+    @classmethod
+    def begin(cls, lake: Lake, form: str, file: str, places: list[int]) -> "Replaying":
+        """Write down a step that is about to be taken."""
+        step = cls(form, time.time_ns(), file, places)
+        target = _note(lake)
+        draft = target.with_suffix(".new")
+        try:
+            draft.write_text(json.dumps(asdict(step)), encoding="utf-8")
+            draft.replace(target)
+        except OSError as error:
+            raise unwritable(target, error) from None
+        return step
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The bookmark that the rows of this step are committed with."""
+        return {"replay": self.number}
+
+
+def finish_replay(lake: Lake) -> None:
+    """Take away the rejects that have become rows; the caller holds the project's lock.
+
+    A crash after their rows were committed left them, one before that left nothing to do. Whoever writes
+    the table of rejects anew calls this first.
+    """
+    try:
+        step = Replaying(**json.loads(_note(lake).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return
+    committed = lake.marks(step.format)["replay"] == step.number
+    if committed and step.file in lake.files(REJECTS):
+        query = (
+            f"select * exclude (file_row_number), cast(ts as date) as {DAY} from read_parquet("
+            f"{database.literal(step.file)}, file_row_number = true, hive_partitioning = false) "
+            f"where file_row_number not in (select unnest({database.literal(step.places)}))"
+        )
+        with database.connect() as con, lake.writer(REJECTS, REJECT_SCHEMA) as writer:
+            for batch in database.batches(con, query):
+                writer.write(batch)
+            writer.commit({}, replaces=[step.file])
+    _note(lake).unlink()
+
+
+def _note(lake: Lake) -> Path:
+    return lake.path / ".replaying.json"

@@ -12,6 +12,7 @@ import duckdb
 
 from lastseen import database, sqlfile
 from lastseen.errors import Problem, UserError
+from lastseen.options import SEVERITIES
 from lastseen.period import period, spell
 from lastseen.project import Project
 from lastseen.sqlfile import SqlFile
@@ -19,7 +20,6 @@ from lastseen.views import Views, Window
 
 REQUIRED = ("title", "severity", "window", "alert")
 FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
-SEVERITIES = ("low", "medium", "high", "critical")
 CAUSES = (
     "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
     "osquery-stalled", "mdm-channel", "push-certificate", "identity-certificate", "tls-trust",

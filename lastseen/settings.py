@@ -29,6 +29,8 @@ class Policy:
     """How long a profile of an online host may be pending."""
     verifying_after: timedelta = timedelta(hours=2, minutes=6)
     """How long a delivered profile may be unverified: details each hour, 10 % jitter, an hour's grace."""
+    mdm_after: timedelta = timedelta(hours=48)
+    """How long a host that is online may go without an MDM check-in."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
 

@@ -1,20 +1,29 @@
 """Keeps the lake small and quick: few files, closed days in order, nothing older than it should be."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
-from lastseen import database
-from lastseen.lake import Lake
+import duckdb
+
+from lastseen import database, recovery
+from lastseen.lake import Lake, damaged
 from lastseen.parquet import DAY
 
 MEMORY = "512MB"
 """What a rewrite may use; what is over it spills to disk."""
 _MANY = 8
 """Files of a day still open that are worth making one."""
+_DAYS, _SIZE = 50, 1 << 30
+"""A commit writes at most so many days anew, and about so many bytes of Parquet."""
 _RETENTION = 24
 """Hours that a file which is no longer part of a table stays, for readers that have it in their list."""
+
+
+Days = dict[date, list[str]]
 
 
 @dataclass(frozen=True)
@@ -47,24 +56,45 @@ def tidy(lake: Lake, keep: timedelta | None, now: datetime, spill: Path) -> Iter
     Yields:
         What was done to each table, as it is done.
     """
+    recovery.finish_replay(lake)
     today = now.astimezone(UTC).date()
     for name in lake.tables():
-        before = lake.files(name)
+        before = len(lake.files(name))
         forgotten = _forget(lake, name, (now - keep).date() if keep else None)
-        days = 0
-        for day, files in _days(lake, name).items():
-            closed = day < today
-            mark = f"tidy.{day}"
-            if (closed and lake.marks(name)[mark] != len(files)) or (
-                not closed and len(files) >= _MANY
-            ):
-                _rewrite(lake, name, files, mark if closed else None, spill)
-                days += 1
-        yield Tidied(name, days, len(before), len(lake.files(name)), forgotten, _vacuum(lake, name))
+        marks = lake.marks(name)
+        days = _days(lake, name)
+        closed = {
+            d: files for d, files in days.items() if d < today and marks[_mark(d)] != len(files)
+        }
+        many = {d: files for d, files in days.items() if d >= today and len(files) >= _MANY}
+        for group in chain(_groups(closed), _groups(many)):
+            _rewrite(lake, name, group, spill, ordered=group.keys() <= closed.keys())
+        vacuumed = _vacuum(lake, name)
+        rewritten = len(closed) + len(many)
+        yield Tidied(name, rewritten, before, len(lake.files(name)), forgotten, vacuumed)
 
 
-def _days(lake: Lake, name: str) -> dict[date, list[str]]:
-    days: dict[date, list[str]] = {}
+def _mark(day: date) -> str:
+    """Return the bookmark that says of how many files a day was when it had been put in order."""
+    return f"tidy.{day}"
+
+
+def _groups(days: Days) -> Iterator[Days]:
+    """Yield days in groups, each of which is written anew in one commit."""
+    group: Days = {}
+    size = 0
+    for day, files in days.items():
+        group[day] = files
+        size += sum(Path(path).stat().st_size for path in files)
+        if len(group) >= _DAYS or size > _SIZE:
+            yield group
+            group, size = {}, 0
+    if group:
+        yield group
+
+
+def _days(lake: Lake, name: str) -> Days:
+    days: Days = {}
     for path in lake.files(name):
         days.setdefault(_day(path), []).append(path)
     return dict(sorted(days.items()))
@@ -83,25 +113,29 @@ def _forget(lake: Lake, name: str, before: date | None) -> int:
     return len({_day(path) for path in old})
 
 
-def _rewrite(lake: Lake, name: str, files: list[str], mark: str | None, spill: Path) -> None:
-    """Write one day's files anew; ordered where it is closed."""
+def _rewrite(lake: Lake, name: str, days: Days, spill: Path, *, ordered: bool) -> None:
+    """Write days anew, a file or few for each.
+
+    Raises:
+        UserError: what is there cannot be read (exit code 4).
+    """
     schema = lake.partitioned_schema(name)
-    keys = [key for key in ("host", "ts") if key in schema.names]
-    order = f"order by {', '.join(keys)}" if mark else ""
-    source = (
-        f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
-    )
+    files = [path for group in days.values() for path in group]
+    order = ", ".join([DAY, *(key for key in ("host", "ts") if key in schema.names)])
+    source = database.parquet(files)
     with database.connect(MEMORY) as con, lake.writer(name, schema) as writer:
         con.execute(f"set temp_directory = {database.literal(str(spill))}")
-        have = set(con.sql(f"from {source} limit 0").columns)
-        missing = "".join(
-            f", null as {database.name(key)}" for key in schema.names if key not in {*have, DAY}
-        )
-        query = f"select *{missing}, cast(ts as date) as {DAY} from {source} {order}"
-        for batch in database.batches(con, query):
-            writer.write(batch)
-        written = writer.close()
-        writer.commit({mark: written} if mark else {}, replaces=files)
+        try:
+            have = set(con.sql(f"from {source} limit 0").columns)
+            lacks = [key for key in schema.names if key not in {*have, DAY}]
+            missing = "".join(f", null as {database.name(key)}" for key in lacks)
+            query = f"select *{missing}, cast(ts as date) as {DAY} from {source}"
+            for batch in database.batches(con, f"{query} order by {order}" if ordered else query):
+                writer.write(batch)
+        except duckdb.Error as error:
+            raise damaged(lake.path / name, error) from None
+        written = Counter(_day(part.path) for part in writer.close())
+        writer.commit({_mark(day): written[day] for day in days} if ordered else {}, replaces=files)
 
 
 def _vacuum(lake: Lake, name: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,6 +82,13 @@ class Views:
             self.con.execute(f"create or replace temp table {kept} as from {view}")
             self.con.execute(f"create or replace view {view} as from {kept}")
 
+    def newest(self) -> datetime | None:
+        """Return the time of the newest line that was collected, in UTC; None where none was."""
+        (newest,) = database.one(
+            self.con, "select epoch_us(max(until)) from coverage where until <= getvariable('now')"
+        )
+        return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
+
     def close(self) -> None:
         """Close the database."""
         self.con.close()
@@ -101,7 +108,8 @@ class Views:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
-        files = self._lake.files(name, self._since) if there is not None else []
+        since = None if name == COVERAGE else self._since  # its days are those of the adding
+        files = self._lake.files(name, since) if there is not None else []
         self.files += files
         kinds = dict(zip(columns.names, self._types(columns), strict=True))
         if not files:
