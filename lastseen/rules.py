@@ -164,11 +164,11 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def bind(views: Views, rule: Rule) -> None:
-    """See whether a rule could run.
+def bind(views: Views, rule: Rule) -> list[str]:
+    """See whether a rule could run; return the columns of its query.
 
     Raises:
-        UserError: its query does not bind, lacks a column, or its alert names one that is not there.
+        UserError: its query does not bind, lacks a column, or its header names what is not there.
     """
     place = f"{rule.source.path}:{rule.source.query_line}"
     try:
@@ -178,6 +178,12 @@ def bind(views: Views, rule: Rule) -> None:
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     summary(rule, dict.fromkeys(columns))
+    if rule.rows is not None:
+        try:
+            views.con.sql(f"from {database.name(rule.rows)} limit 0")
+        except duckdb.Error as error:
+            raise UserError(f"{rule.source.at('rows')}: {error}") from None
+    return list(columns)
 
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
