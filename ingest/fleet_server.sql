@@ -32,42 +32,42 @@ with
         from records
     ),
     parts as (
+        -- lines of no form that follow one of Fleet's are `more` of it, a row of their own
         select
             file,
             emitter,
+            line + part as line,
+            part = 0 as own,
             case
                 when starts_with(first_line, '{"log":"')
                 then
                     rtrim(
                         coalesce(try(from_json(first_line, '{"log":"VARCHAR"}').log), ''), chr(10)
                     )
-                else rtrim(first_line, chr(13))
+                when ends_with(first_line, chr(13))
+                then rtrim(first_line, chr(13))
+                else first_line
             end as head,
-            unnest(if(first_line = text, [line], [line, line + 1])) as line,
-            unnest(
-                if(first_line = text, [null], [null, substr(text, length(first_line) + 2)])
-            ) as more
-        from cut
+            case when part = 1 then substr(text, length(first_line) + 2) end as more
+        from (select *, unnest(if(first_line = text, [0], [0, 1])) as part from cut)
     ),
     behind_syslog as (
         select
             *,
-            case
-                when
-                    starts_with(head, '{')
-                    or starts_with(head, 'level=')
-                    or starts_with(head, 'ts=')
-                then null
-                else syslog_prefix(head)
-            end as syslog
+            syslog_prefix(
+                case
+                    when
+                        starts_with(head, '{')
+                        or starts_with(head, 'level=')
+                        or starts_with(head, 'ts=')
+                    then null
+                    else head
+                end
+            ) as syslog
         from parts
     ),
     behind_container as (
-        select
-            *,
-            case
-                when syslog is not null and syslog.rest = '' then container_prefix(head)
-            end as container
+        select *, container_prefix(case when syslog.rest = '' then head end) as container
         from behind_syslog
     ),
     bare as (
@@ -99,40 +99,59 @@ with
     parsed as (
         select
             *,
+            try(from_json(object, '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR",
+                    "component":"VARCHAR","method":"VARCHAR","uri":"VARCHAR","took":"VARCHAR",
+                    "ip_addr":"VARCHAR","x_for_ip_addr":"VARCHAR","user":"VARCHAR",
+                    "err":"VARCHAR","internal":"VARCHAR","host_id":"VARCHAR"}')) as told,
+            regexp_extract(
+                case when object is null then body end,
+                '(?s)^(?:\d{4}/\d\d/\d\d [\d:.]+ )?(?:\[(\w+)\] )?'
+                || '(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (.*)$',
+                ['level', 'stamp', 'said']
+            ) as go,
+            regexp_extract(
+                case when starts_with(body, 'Fleet cron ') then body end,
+                '(?s)^Fleet cron ''([^'']*)'' \(last updated (\S+ \S+ [+-]\d{4})[^)]*\) raised errors'
+                || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*?)\s*$',
+                ['name', 'stamp', 'errors']
+            ) as alert
+        from as_json
+    ),
+    counted as (
+        -- a line that has no key but those needs no second look
+        select
+            *,
+            len(try(json_keys(object))) = (
+                (told.ts is not null)::integer
+                + (told.level is not null)::integer
+                + (told.msg is not null)::integer
+                + (told.component is not null)::integer
+                + (told.method is not null)::integer
+                + (told.uri is not null)::integer
+                + (told.took is not null)::integer
+                + (told.ip_addr is not null)::integer
+                + (told.x_for_ip_addr is not null)::integer
+                + (told.user is not null)::integer
+                + (told.err is not null)::integer
+                + (told.internal is not null)::integer
+                + (told.host_id is not null)::integer
+            ) as plain
+        from parsed
+    ),
+    complete as (
+        select
+            *,
             try(
                 from_json(
-                    object, '{"ts":"VARCHAR","level":"VARCHAR","msg":"VARCHAR","message":"VARCHAR",
-                    "component":"VARCHAR","method":"VARCHAR","uri":"VARCHAR","path":"VARCHAR",
-                    "took":"VARCHAR","ip_addr":"VARCHAR","x_for_ip_addr":"VARCHAR",
-                    "user":"VARCHAR","err":"VARCHAR","internal":"VARCHAR",
-                    "ingestion-err":"VARCHAR","details":"VARCHAR","host_id":"VARCHAR",
-                    "hostID":"VARCHAR","host_uuid":"VARCHAR","hostUUID":"VARCHAR",
-                    "identifier":"VARCHAR","id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR",
-                    "schedule":"VARCHAR","uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
+                    case when not plain then object end, '{"message":"VARCHAR","path":"VARCHAR",
+                    "ingestion-err":"VARCHAR","details":"VARCHAR","hostID":"VARCHAR",
+                    "host_uuid":"VARCHAR","hostUUID":"VARCHAR","identifier":"VARCHAR",
+                    "id":"VARCHAR","type":"VARCHAR","cron":"VARCHAR","schedule":"VARCHAR",
+                    "uuid":"VARCHAR","trace_id":"VARCHAR","status":"VARCHAR",
                     "command_uuid":"VARCHAR","request_type":"VARCHAR"}'
                 )
-            ) as told,
-            case
-                when object is null
-                then
-                    regexp_extract(
-                        body,
-                        '(?s)^(?:\d{4}/\d\d/\d\d [\d:.]+ )?(?:\[(\w+)\] )?'
-                        || '(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (.*)$',
-                        ['level', 'stamp', 'said']
-                    )
-            end as go,
-            case
-                when starts_with(body, 'Fleet cron ')
-                then
-                    regexp_extract(
-                        body,
-                        '(?s)^Fleet cron ''([^'']*)'' \(last updated (\S+ \S+ [+-]\d{4})[^)]*\) raised errors'
-                        || '[^:]*:\s*(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )?(.*?)\s*$',
-                        ['name', 'stamp', 'errors']
-                    )
-            end as alert
-        from as_json
+            ) as also
+        from counted
     ),
     meant as (
         select
@@ -150,7 +169,7 @@ with
                 then regexp_extract_all(told.err, 'UUID: ([^\s,]+), Error: ([^\n]*)', 1)
             end as apns_hosts,
             case
-                when more is null and told is not null
+                when own and not plain and told is not null
                 then
                     json_merge_patch(
                         object, '{"ts":null,"level":null,"msg":null,"message":null,"component":null,
@@ -161,17 +180,12 @@ with
                         "status":null,"command_uuid":null,"request_type":null}'
                     )::varchar
             end as rest,
-            case
-                when contains(go.said, 'TLS handshake error from ')
-                then
-                    regexp_extract(
-                        go.said,
-                        'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
-                        ['ip', 'port', 'side', 'error']
-                    )
-            end as tls,
-            more is null as own
-        from parsed
+            regexp_extract(
+                case when contains(go.said, 'TLS handshake error from ') then go.said end,
+                'TLS handshake error from (.*?)(?::(\d+))?: (?:(local|remote) error: )?(?:tls: )?(.*)$',
+                ['ip', 'port', 'side', 'error']
+            ) as tls
+        from complete
     )
 select
     ts,
@@ -179,12 +193,12 @@ select
         when own
         then
             coalesce(
-                nullif(told.host_uuid, ''),
-                nullif(told.hostuuid, ''),
-                nullif(told.identifier, ''),
-                nullif(told.hostid, ''),
+                nullif(also.host_uuid, ''),
+                nullif(also.hostuuid, ''),
+                nullif(also.identifier, ''),
+                nullif(also.hostid, ''),
                 nullif(told.host_id, ''),
-                case when told.type is not null then nullif(told.id, '') end,
+                case when also.type is not null then nullif(also.id, '') end,
                 case when len(apns_hosts) = 1 then apns_hosts[1] end
             )
     end as host,
@@ -194,6 +208,8 @@ select
         then if(regexp_matches(more, '(?m)^(?:panic|fatal error): '), 'fatal', null)
         when tls is not null or alert is not null
         then 'error'
+        when told.level in ('debug', 'info', 'warn', 'error')
+        then told.level
         when lower(coalesce(told.level, go.level)) in ('debug', 'info', 'warn', 'error')
         then lower(coalesce(told.level, go.level))
         when lower(coalesce(told.level, go.level)) = 'warning'
@@ -217,28 +233,28 @@ select
                     concat_ws(
                         ': ',
                         case
-                            when coalesce(nullif(told.msg, ''), told.message) is not null
+                            when coalesce(nullif(told.msg, ''), also.message) is not null
                             then
                                 case
                                     when
                                         starts_with(
-                                            told.err, coalesce(nullif(told.msg, ''), told.message)
+                                            told.err, coalesce(nullif(told.msg, ''), also.message)
                                         )
                                     then null
-                                    else coalesce(nullif(told.msg, ''), told.message)
+                                    else coalesce(nullif(told.msg, ''), also.message)
                                 end
-                            when coalesce(told.uri, told.path) is not null
-                            then concat_ws(' ', told.method, coalesce(told.uri, told.path))
-                            when told.schedule is not null
-                            then concat_ws(' ', 'schedule', told.schedule, told.status)
-                            when told.command_uuid is not null
-                            then concat_ws(' ', 'command', told.command_uuid, told.status)
+                            when coalesce(told.uri, also.path) is not null
+                            then concat_ws(' ', told.method, coalesce(told.uri, also.path))
+                            when also.schedule is not null
+                            then concat_ws(' ', 'schedule', also.schedule, also.status)
+                            when also.command_uuid is not null
+                            then concat_ws(' ', 'command', also.command_uuid, also.status)
                             else told.method
                         end,
                         nullif(told.internal, ''),
                         nullif(rtrim(ltrim(told.err, ': '), chr(10)), ''),
-                        nullif(told.details, ''),
-                        nullif(told."ingestion-err", '')
+                        nullif(also.details, ''),
+                        nullif(also."ingestion-err", '')
                     ),
                     ''
                 ),
@@ -249,16 +265,16 @@ select
     line,
     if(own, nullif(told.component, ''), null) as component,
     if(own, nullif(told.method, ''), null) as method,
-    if(own, coalesce(nullif(told.uri, ''), told.path), null) as uri,
+    if(own, coalesce(nullif(told.uri, ''), also.path), null) as uri,
     if(own, go_duration_s(told.took), null) as took_s,
     if(own, coalesce(nullif(told.x_for_ip_addr, ''), nullif(told.ip_addr, '')), null) as ip,
     if(own and told.x_for_ip_addr != '', nullif(told.ip_addr, ''), null) as proxy_ip,
     if(own, nullif(told.user, ''), null) as user_name,
     if(own, coalesce(nullif(told.err, ''), nullif(alert.errors, '')), null) as err,
     if(own, nullif(told.internal, ''), null) as internal,
-    if(own, nullif(told."ingestion-err", ''), null) as ingestion_err,
-    if(own, try_cast(coalesce(told.host_id, told.hostid) as bigint), null) as host_id,
-    if(own, coalesce(nullif(told.host_uuid, ''), nullif(told.hostuuid, '')), null) as host_uuid,
+    if(own, nullif(also."ingestion-err", ''), null) as ingestion_err,
+    if(own, try_cast(coalesce(told.host_id, also.hostid) as bigint), null) as host_id,
+    if(own, coalesce(nullif(also.host_uuid, ''), nullif(also.hostuuid, '')), null) as host_uuid,
     if(
         own and apns_hosts is not null,
         to_json(
@@ -275,14 +291,14 @@ select
     ) as apns_errors,
     if(
         own,
-        coalesce(nullif(told.cron, ''), nullif(told.schedule, ''), nullif(alert.name, '')),
+        coalesce(nullif(also.cron, ''), nullif(also.schedule, ''), nullif(alert.name, '')),
         null
     ) as cron,
-    if(own, nullif(told.uuid, ''), null) as error_uuid,
-    if(own, nullif(told.trace_id, ''), null) as trace_id,
-    if(own, nullif(told.status, ''), null) as status,
-    if(own, nullif(told.command_uuid, ''), null) as command_uuid,
-    if(own, nullif(told.request_type, ''), null) as request_type,
+    if(own, nullif(also.uuid, ''), null) as error_uuid,
+    if(own, nullif(also.trace_id, ''), null) as trace_id,
+    if(own, nullif(also.status, ''), null) as status,
+    if(own, nullif(also.command_uuid, ''), null) as command_uuid,
+    if(own, nullif(also.request_type, ''), null) as request_type,
     if(own, nullif(trim(tls.ip, '[]'), ''), null) as remote_ip,
     if(own, try_cast(tls.port as integer), null) as remote_port,
     if(own, nullif(tls.side, ''), null) as tls_side,

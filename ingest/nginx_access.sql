@@ -31,28 +31,24 @@ with
                 and (len(part) < 7 or part[7] = '' or starts_with(part[7], ' ')),
                 false
             ) as plain,
-            case
-                when not plain
-                then
-                    regexp_extract(
-                        text,
-                        '^(?:.*?(\S*) ?nginx\S*(?:: |\s+\| ))?(\S+) \S+ ([^"]*) ?\[([^\]"]+)\] "(.*?)'
-                        || '(?:" ?\d{0,2}|" (\d{3}) (\d+|-)(?: "(.*?)(?:" "(.*?)'
-                        || '(?:"((?: "[^"]*"| \w+="[^"]*"| [^" ]+)*))?)?)?)?$',
-                        [
-                            'machine',
-                            'client',
-                            'user',
-                            'time',
-                            'request',
-                            'status',
-                            'bytes',
-                            'referer',
-                            'agent',
-                            'rest'
-                        ]
-                    )
-            end as odd
+            case when not plain then regexp_extract(
+                text,
+                '^(?:.*?(\S*) ?nginx\S*(?:: |\s+\| ))?(\S+) \S+ ([^"]*) ?\[([^\]"]+)\] "(.*?)'
+                || '(?:" ?\d{0,2}|" (\d{3}) (\d+|-)(?: "(.*?)(?:" "(.*?)'
+                || '(?:"((?: "[^"]*"| \w+="[^"]*"| [^" ]+)*))?)?)?)?$',
+                [
+                    'machine',
+                    'client',
+                    'user',
+                    'time',
+                    'request',
+                    'status',
+                    'bytes',
+                    'referer',
+                    'agent',
+                    'rest'
+                ]
+            ) end as odd
         from split
     ),
     fields as (
@@ -65,7 +61,7 @@ with
             case when plain then head[3] else trim(odd.user) end as remote_user,
             case
                 when plain
-                then try_strptime(split_part(part[1], '[', 2), '%d/%b/%Y:%H:%M:%S %z] ')
+                then try_strptime(head[4] || head[5], '[%d/%b/%Y:%H:%M:%S%z]')
                 else
                     coalesce(
                         try_strptime(odd.time, '%d/%b/%Y:%H:%M:%S %z'),

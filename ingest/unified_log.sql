@@ -32,104 +32,108 @@
 with
     lines as (
         -- a JSON event is one line: whatever follows it stands for itself
-        select file, emitter, line, unnest(parts) as text, generate_subscripts(parts, 1) as part
-        from
-            (
-                select
-                    *,
-                    case
-                        when starts_with(text, '{') and contains(text, chr(10))
-                        then string_split(text, chr(10))
-                        else [text]
-                    end as parts
-                from records
-            )
-    ),
-    shaped as (
         select
             file,
             emitter,
             line + part - 1 as line,
-            text,
+            coalesce(one, text) as text,
             case
-                when starts_with(text, '{')
+                when starts_with(coalesce(one, text), '{')
+                then 1
+                when starts_with(coalesce(one, text), '[{')
+                then 2
+                when starts_with(coalesce(one, text), '},{')
+                then 3
+            end as opens
+        from
+            (
+                select *, unnest(parts) as one, generate_subscripts(parts, 1) as part
+                from
+                    (
+                        select
+                            *,
+                            case
+                                when starts_with(text, '{') and contains(text, chr(10))
+                                then string_split(text, chr(10))
+                                else [null]
+                            end as parts
+                        from records
+                    )
+            )
+        where one is null or one <> ''
+    ),
+    objects as (
+        -- `opens` is where the object of a JSON style begins
+        select
+            *,
+            case
+                when opens = 1
                 then text
-                when starts_with(text, '[{')
-                then text[2:-1]
-                when starts_with(text, '},{')
-                then text[3:-1]
+                when opens is null
+                then null
+                when ends_with(rtrim(text[opens:-1], chr(10) || chr(13)), '}]')
+                then rtrim(text[opens:-1], chr(10) || chr(13) || ']')
+                else text[opens:-1] || '}'
             end as object
         from lines
-        where text <> ''
     ),
     parsed as (
+        -- what nearly every event has is looked for in all, the rest where there may be some
         select
-            file,
-            emitter,
-            line,
-            text,
-            case
-                when object is not null
-                then
-                    try(
-                        from_json(
-                            case
-                                when starts_with(text, '{')
-                                then object
-                                when ends_with(rtrim(object, chr(10) || chr(13)), '}]')
-                                then rtrim(object, chr(10) || chr(13) || ']')
-                                else object || '}'
-                            end,
-                            '{"timestamp": "VARCHAR", "messageType": "VARCHAR",
-                              "eventType": "VARCHAR", "eventMessage": "VARCHAR",
-                              "formatString": "VARCHAR", "subsystem": "VARCHAR",
-                              "category": "VARCHAR", "process": "VARCHAR",
-                              "processImagePath": "VARCHAR", "senderImagePath": "VARCHAR",
-                              "processID": "BIGINT", "threadID": "UBIGINT", "userID": "BIGINT",
-                              "activityIdentifier": "UBIGINT",
-                              "parentActivityIdentifier": "UBIGINT",
-                              "creatorActivityID": "UBIGINT", "bootUUID": "VARCHAR",
-                              "machTimestamp": "UBIGINT", "traceID": "UBIGINT",
-                              "signpostID": "UBIGINT", "signpostIdentifier": "UBIGINT",
-                              "signpostName": "VARCHAR", "signpostType": "VARCHAR",
-                              "signpostScope": "VARCHAR", "lossCount": "BIGINT",
-                              "event_type": "VARCHAR", "log_type": "VARCHAR",
-                              "message": "VARCHAR", "raw_message": "VARCHAR",
-                              "library": "VARCHAR", "pid": "BIGINT", "thread_id": "UBIGINT",
-                              "euid": "BIGINT", "activity_id": "UBIGINT",
-                              "parent_activity_id": "UBIGINT", "boot_uuid": "VARCHAR"}'
-                        )
-                    )
-            end as j,
-            case
-                when object is null
-                then
-                    regexp_extract(
-                        text,
-                        '^((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d{4})?) +(?:'
-                        || '(0x[0-9a-f]+) +(?:([A-Z][A-Za-z]*) +)?(0x[0-9a-f]+) +(\d+) +'
-                        || '(?:\d+ +)?([^:\n]*): ?'
-                        || '|([A-Z][A-Za-z ]) ([^\[\]\n]*)\[(\d+):([0-9a-f]+)\] ?'
-                        || '|(\S+) ([^\[\]\n]*)\[(\d+)\]: ?))',
-                        [
-                            'all',
-                            'time',
-                            'default_thread',
-                            'default_type',
-                            'default_activity',
-                            'default_pid',
-                            'default_process',
-                            'compact_type',
-                            'compact_process',
-                            'compact_pid',
-                            'compact_thread',
-                            'syslog_host',
-                            'syslog_process',
-                            'syslog_pid'
-                        ]
-                    )
-            end as head
-        from shaped
+            *,
+            try(from_json(object, '{"timestamp": "VARCHAR", "messageType": "VARCHAR",
+                      "eventType": "VARCHAR", "eventMessage": "VARCHAR",
+                      "formatString": "VARCHAR", "subsystem": "VARCHAR",
+                      "category": "VARCHAR", "processImagePath": "VARCHAR",
+                      "senderImagePath": "VARCHAR", "processID": "BIGINT",
+                      "threadID": "UBIGINT", "userID": "BIGINT",
+                      "activityIdentifier": "UBIGINT", "parentActivityIdentifier": "UBIGINT",
+                      "creatorActivityID": "UBIGINT", "bootUUID": "VARCHAR",
+                      "machTimestamp": "UBIGINT", "traceID": "UBIGINT"}')) as j,
+            regexp_extract(
+                case when opens is null then text end,
+                '^((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d{4})?) +(?:'
+                || '(0x[0-9a-f]+) +(?:([A-Z][A-Za-z]*) +)?(0x[0-9a-f]+) +(\d+) +'
+                || '(?:\d+ +)?([^:\n]*): ?'
+                || '|([A-Z][A-Za-z ]) ([^\[\]\n]*)\[(\d+):([0-9a-f]+)\] ?'
+                || '|(\S+) ([^\[\]\n]*)\[(\d+)\]: ?))',
+                [
+                    'all',
+                    'time',
+                    'default_thread',
+                    'default_type',
+                    'default_activity',
+                    'default_pid',
+                    'default_process',
+                    'compact_type',
+                    'compact_process',
+                    'compact_pid',
+                    'compact_thread',
+                    'syslog_host',
+                    'syslog_process',
+                    'syslog_pid'
+                ]
+            ) as head
+        from objects
+    ),
+    complete as (
+        -- the keys of a few events, and those of the iterator
+        select
+            *,
+            try(
+                from_json(
+                    case when j.eventtype is distinct from 'logEvent' then object end,
+                    '{"signpostID": "UBIGINT", "signpostIdentifier": "UBIGINT",
+                      "signpostName": "VARCHAR", "signpostType": "VARCHAR",
+                      "signpostScope": "VARCHAR", "lossCount": "BIGINT",
+                      "event_type": "VARCHAR", "log_type": "VARCHAR",
+                      "message": "VARCHAR", "raw_message": "VARCHAR", "process": "VARCHAR",
+                      "library": "VARCHAR", "pid": "BIGINT", "thread_id": "UBIGINT",
+                      "euid": "BIGINT", "activity_id": "UBIGINT",
+                      "parent_activity_id": "UBIGINT", "boot_uuid": "VARCHAR"}'
+                )
+            ) as also
+        from parsed
     ),
     headed as (
         -- of the heads of the three text styles, the groups of two are empty
@@ -151,21 +155,17 @@ with
                 else 'syslog'
             end as text_style,
             case when head.all <> '' then text[length(head.all) + 1:] end as rest
-        from parsed
+        from complete
     ),
     labelled as (
         -- `(sender) [subsystem:category] message`, each of the first two where there is one
         select
             *,
-            case
-                when rest is not null
-                then
-                    regexp_extract(
-                        rest,
-                        '^((?:\(([^)\n]+)\) )?)((?:\[([^\]\[:\n]*):([^\]\n]*)\] ?)?)',
-                        ['sender_part', 'sender', 'label_part', 'subsystem', 'category']
-                    )
-            end as label
+            regexp_extract(
+                rest,
+                '^((?:\(([^)\n]+)\) )?)((?:\[([^\]\[:\n]*):([^\]\n]*)\] ?)?)',
+                ['sender_part', 'sender', 'label_part', 'subsystem', 'category']
+            ) as label
         from headed
     ),
     worded as (
@@ -176,13 +176,11 @@ with
             rest[
                 length(label.sender_part) + if(is_label, length(label.label_part), 0) + 1:
             ] as words,
-            case
-                when text_style = 'syslog'
-                then
-                    regexp_extract(
-                        words, '^(Created Activity ID: (0x[0-9a-f]+), Description: )', ['all', 'id']
-                    )
-            end as created
+            regexp_extract(
+                case when text_style = 'syslog' then words end,
+                '^(Created Activity ID: (0x[0-9a-f]+), Description: )',
+                ['all', 'id']
+            ) as created
         from labelled
     ),
     named as (
@@ -190,7 +188,9 @@ with
         select
             *,
             case
-                coalesce(j.eventtype, j.event_type, if(created.id <> '', 'Activity', kind))
+                coalesce(j.eventtype, also.event_type, if(created.id <> '', 'Activity', kind))
+                when 'logEvent'
+                then 'logEvent'
                 when 'Activity'
                 then 'activityCreateEvent'
                 when 'A '
@@ -216,7 +216,7 @@ with
                 else
                     coalesce(
                         j.eventtype,
-                        j.event_type,
+                        also.event_type,
                         if(kind = '' or level is not null, 'logEvent', null)
                     )
             end as event_type
@@ -225,7 +225,7 @@ with
                 select
                     *,
                     case
-                        coalesce(j.messagetype, j.log_type, kind)
+                        coalesce(j.messagetype, also.log_type, kind)
                         when 'Default'
                         then 'notice'
                         when 'Df'
@@ -255,10 +255,10 @@ select
     coalesce(nullif(nullif(machine, 'localhost'), ''), emitter) as host,
     coalesce(nullif(nullif(machine, 'localhost'), ''), emitter) as emitter,
     level,
-    nullif(split_part(coalesce(j.processimagepath, j.process, program), '/', -1), '') as process,
+    nullif(split_part(coalesce(j.processimagepath, also.process, program), '/', -1), '') as process,
     coalesce(
         j.eventmessage,
-        j.message,
+        also.message,
         rtrim(
             replace(words[length(coalesce(created.all, '')) + 1:], chr(13) || chr(10), chr(10)),
             chr(10)
@@ -266,14 +266,16 @@ select
     ) as message,
     file,
     line,
-    coalesce(j.processid, j.pid, try_cast(program_pid as bigint)) as pid,
-    signed64(coalesce(j.threadid, j.thread_id, try_cast(thread as ubigint))) as thread,
+    coalesce(j.processid, also.pid, try_cast(program_pid as bigint)) as pid,
+    signed64(coalesce(j.threadid, also.thread_id, try_cast(thread as ubigint))) as thread,
     event_type,
     nullif(coalesce(j.subsystem, if(is_label, label.subsystem, null)), '') as subsystem,
     nullif(coalesce(j.category, if(is_label, label.category, null)), '') as category,
     nullif(
         split_part(
-            coalesce(j.senderimagepath, j.library, if(label.sender <> '', label.sender, program)),
+            coalesce(
+                j.senderimagepath, also.library, if(label.sender <> '', label.sender, program)
+            ),
             '/',
             -1
         ),
@@ -283,7 +285,7 @@ select
         nullif(
             coalesce(
                 j.activityidentifier,
-                j.activity_id,
+                also.activity_id,
                 try_cast(activity as ubigint),
                 try_cast(created.id as ubigint)
             ),
@@ -291,37 +293,37 @@ select
         )
     ) as activity_id,
     signed64(
-        nullif(coalesce(j.parentactivityidentifier, j.parent_activity_id), 0)
+        nullif(coalesce(j.parentactivityidentifier, also.parent_activity_id), 0)
     ) as parent_activity_id,
-    nullif(coalesce(j.userid, j.euid), 2863311530) as user_id,
+    nullif(coalesce(j.userid, also.euid), 2863311530) as user_id,
     case
-        when j.boot_uuid is not null
-        then upper(cast(try_cast(j.boot_uuid as uuid) as varchar))
+        when also.boot_uuid is not null
+        then upper(cast(try_cast(also.boot_uuid as uuid) as varchar))
         else nullif(j.bootuuid, '')
     end as boot_uuid,
     signed64(j.machtimestamp) as mach_time,
     cast(j.traceid as decimal(20, 0)) as trace_id,
-    nullif(coalesce(j.formatstring, j.raw_message), '') as format_string,
+    nullif(coalesce(j.formatstring, also.raw_message), '') as format_string,
     case
         when not starts_with(text, '{')
         then if(starts_with(text, '[') or starts_with(text, '}'), 'json', text_style)
-        when j.raw_message is not null or j.log_type is not null
+        when also.raw_message is not null or also.log_type is not null
         then 'iterator'
         else 'ndjson'
     end as style,
     cast(nullif(j.creatoractivityid, 0) as decimal(20, 0)) as creator_activity_id,
-    cast(coalesce(j.signpostid, j.signpostidentifier) as decimal(20, 0)) as signpost_id,
-    j.signpostname as signpost_name,
-    j.signposttype as signpost_type,
-    j.signpostscope as signpost_scope,
+    cast(coalesce(also.signpostid, also.signpostidentifier) as decimal(20, 0)) as signpost_id,
+    also.signpostname as signpost_name,
+    also.signposttype as signpost_type,
+    also.signpostscope as signpost_scope,
     coalesce(
-        j.losscount,
+        also.losscount,
         case
             when event_type = 'lossEvent'
             then
                 try_cast(
                     regexp_extract(
-                        coalesce(words, j.eventmessage, j.message), 'lost (?:>=)?(\d+)', 1
+                        coalesce(words, j.eventmessage, also.message), 'lost (?:>=)?(\d+)', 1
                     ) as bigint
                 )
         end

@@ -16,13 +16,14 @@ from markupsafe import Markup, escape
 
 from lastseen.terminal import harmless
 
-WIDE, NARROW = 760, 300
+WIDE, NARROW = 940, 320
 _INK, _FAINT, _GRID, _BAD = "#010101", "#010102", "#010103", "#010104"
 _SERIES = ("#010111", "#010112", "#010113", "#010114", "#010115", "#010116")
 _PAGE = {_INK: "ink", _FAINT: "faint", _GRID: "line", _BAD: "bad"} | {
     colour: f"c{number}" for number, colour in enumerate(_SERIES, 1)
 }
 """Stand-ins for the page's colours, by the name of the page's variable."""
+_MARGIN = 14
 _MOST = 24
 """So many bars a picture holds; the table below it has all."""
 
@@ -53,7 +54,7 @@ def bars(rows: Rows, label: str, number: str, colour: str, *, title: str, desc: 
     return _both(partial(_bars, kept, total, order), title, desc)
 
 
-def timeline(
+def timeline(  # noqa: PLR0913 - a template names what it gives
     above: Rows,
     below: Rows,
     names: tuple[str, str],
@@ -90,10 +91,10 @@ def timeline(
     return _both(partial(_timeline, bars_, areas, names, [_js(end) for end in ends]), title, desc)
 
 
-def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
+def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:
     y = alt.Y("label:N", sort=list(order), title=None, axis=alt.Axis(labelLimit=width // 3))
     kinds = sorted({row["colour"] for row in rows})
-    base = alt.Chart(alt.Data(values=list(rows)))
+    base = alt.Chart(_data(rows))
     body = base.mark_bar(height=14).encode(
         x=alt.X("sum(n):Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
         y=y,
@@ -101,14 +102,16 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:  # 
         order=alt.Order("colour:N"),
     )
     numbers = (
-        alt.Chart(alt.Data(values=list(total)))
+        alt.Chart(_data(total))
         .mark_text(align="left", dx=4, color=_INK)
         .encode(x="n:Q", y=y, text=alt.Text("n:Q", format=",d"))
     )
-    return (body + numbers).properties(width=width - width // 3 - 50, height=22 * len(order))
+    return (body + numbers).properties(
+        width=min(width - width // 3, 520) - 60, height=22 * len(order)
+    )
 
 
-def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:  # noqa: ANN401 - Altair's chart types
+def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str], width: int) -> Any:
     scale = alt.Scale(domain=ends, type="utc", nice=False)
     kinds = sorted({row["kind"] for row in above})
 
@@ -134,13 +137,17 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
         )
         return alt.Y(field, title=name, axis=title)
 
-    top = alt.Chart(alt.Data(values=list(above))).mark_bar().encode(
+    top = alt.Chart(_data(above)).mark_bar().encode(
         x=x(labels=False), x2="to:T", y=y("sum(n):Q", names[0]), color=_colour("kind", kinds)
     ).properties(width=width - 50, height=90)  # fmt: skip
-    bottom = alt.Chart(alt.Data(values=list(below))).mark_bar(color=_FAINT).encode(
-        x=x(labels=True), x2="to:T", y=y("n:Q", names[1])
+    bottom = alt.Chart(_data(below)).mark_bar(color=_FAINT).encode(
+        x=x(labels=True), x2="to:T", y=y("sum(n):Q", names[1])
     ).properties(width=width - 50, height=70)  # fmt: skip
     return alt.vconcat(top, bottom, spacing=26).resolve_scale(x="shared")
+
+
+def _data(rows: Rows) -> alt.Data:
+    return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
 
 
 def _colour(field: str, kinds: Sequence[str]) -> alt.Color:
@@ -161,18 +168,20 @@ def _both(draw: partial[Any], title: str, desc: str) -> Markup:
     return Markup("").join(pictures)
 
 
-def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:  # noqa: ANN401 - Altair's chart types
+def _svg(chart: Any, name: str, title: str, desc: str) -> Markup:
     """Draw a chart in the page's colours, with its text alternative."""
     drawn = vl_convert.vegalite_to_svg(
         chart.configure(**_config()).to_dict(validate=False), vl_version="6.1"
     )
     body = re.sub(r'\s(?:aria-[a-z]+|role)="[^"]*"', "", drawn)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body).groups()  # type: ignore[union-attr]
+    # Another machine's letters may be wider than those that were measured here.
+    box = f"-{_MARGIN} 0 {float(width) + _MARGIN:g} {height}"
     inner = body[body.index(">") + 1 : body.rindex("</svg>")]
     for stand_in, variable in _PAGE.items():
         inner = inner.replace(f'="{stand_in}"', f'="var(--{variable})"')
     head = (
-        f'<svg class="chart {name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'<svg class="chart {name}" viewBox="{box}" width="{float(width) + _MARGIN:g}" height="{height}" role="img" '
         f'aria-label="{escape(title)}: {escape(desc)}"><title>{escape(title)}</title><desc>{escape(desc)}</desc>'
     )
     return Markup(head + inner + "</svg>")  # noqa: S704 - drawn by vl-convert, which escapes text; ours is escaped here

@@ -160,6 +160,7 @@ def check(
             print(terminal.as_json(rules.report(at, found, views)))
         else:
             printing.findings(found)
+        printing.ground(views.newest(), at)
     if fail_on and any(SEVERITIES.index(f.severity) >= SEVERITIES.index(fail_on) for f in found):
         raise typer.Exit(Exit.FINDINGS)
 
@@ -176,6 +177,7 @@ def gaps(
     at = _moment(now)
     with Workspace.open(context.obj).views(at, moment(since, at)) as views:
         found = rules.gaps(views, moment(since, at), at, host)
+        printing.ground(views.newest(), at)
     printing.listing(found, as_json=as_json, nothing="no gaps where there is coverage")
 
 

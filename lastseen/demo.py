@@ -44,7 +44,9 @@ def run(folder: Path | None, told: Told) -> Done:
     (root / project.CONFIG).write_text(settings.TEMPLATE, encoding="utf-8")
     space = Workspace.open(root)
     with lock.writing(space.project.lock, "demo"):
-        results = intake.add(space.project, space.lake, Request(samples()), NOW, told)
+        results = intake.add(
+            space.project, space.lake, Request(samples(), below=project.shipped()), NOW, told
+        )
     findings, views = space.check(NOW)
     views.close()
     rendered = reports.render(space, "nightly", NOW)

@@ -10,7 +10,7 @@ from typing import Any
 
 from lastseen import adhoc, database
 from lastseen.errors import UserError
-from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline
+from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
 from lastseen.rules import Finding
 from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
@@ -22,6 +22,8 @@ EVIDENCE = 10
 """Rows shown of each finding."""
 SHOWN = 10
 """Findings of one rule that are shown with their rows; of more, only the sentence."""
+
+_WHERE = "where"
 
 Row = dict[str, Any]
 Ask = Callable[[str], list[Row]]
@@ -72,6 +74,8 @@ class Facts:
     """Found a day before, and not now."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """trouble, fine, asleep or unknown, for each host."""
+    titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The rules that found something, for each host that has a finding."""
 
 
 def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
@@ -86,6 +90,7 @@ def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
     views.close()
     found, views = space.check(now)
     views.window(Window(now - NIGHT, now))
+    views.settle()
     adhoc.lock_down(views, spill(space.project))
     ask = asker(views)
     return tell(found, before, now, ask), views, ask
@@ -123,6 +128,7 @@ def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask
         still=_cards([one for one in found if one.key in then_keys], now, ask),
         gone=_cards([one for one in before if one.key not in now_keys], now - NIGHT, None),
         verdicts=verdicts,
+        titles=_titles(found),
     )
 
 
@@ -142,10 +148,19 @@ def _verdicts(hosts: Sequence[Row], found: Sequence[Finding]) -> dict[str, str]:
     return verdicts
 
 
+def _titles(found: Sequence[Finding]) -> dict[str, list[str]]:
+    titles: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        if one.host is not None and one.title not in titles[one.host]:
+            titles[one.host].append(one.title)
+    return dict(titles)
+
+
 def _ground(ask: Ask) -> Ground:
     """Say what central logs cover the window."""
     hours = ask(
-        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' group by format order by format"
+        "select format, bool_or(state = 'hole') as holes from coverage_hours where covers = 'fleet' "
+        "group by format order by format"
     )
     until = ask(
         "select max(until) as until from covered where covers = 'fleet' and until >= getvariable('since')"
@@ -156,13 +171,14 @@ def _ground(ask: Ask) -> Ground:
 
 
 def _cards(found: Sequence[Finding], now: datetime, ask: Ask | None) -> list[Card]:
-    """Group findings by rule, in the order that they come in."""
+    """Group findings by rule, in the order of the first sentence."""
     groups: dict[str, list[Finding]] = defaultdict(list)
     for one in found:
         groups[one.rule].append(one)
     cards = []
-    for rule, group in groups.items():
+    for group in sorted(groups.values(), key=lambda group: weight(group, now)):
         one = group[0]
+        rule = one.rule
         items = [
             item(finding, now, ask if number < SHOWN else None)
             for number, finding in enumerate(group)
@@ -199,13 +215,24 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
         raise UserError(f"rule {finding.rule}: its `rows:` names {finding.rows}: {error}") from None
     same = _same(finding, columns)
     sql = _query(finding, columns, same)
-    rows = ask(sql)
-    shown = [
-        name for name in columns if name not in same and any(row[name] is not None for row in rows)
-    ]
-    return Item(
-        finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
-    )
+    rows = [_placed(row) for row in ask(sql)]
+    told = {None, finding.host}
+    shown = [name for name in _named(columns) if name not in same and any(row[name] not in told for row in rows)]
+    return Item(finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL")
+
+
+def _named(columns: Sequence[str]) -> list[str]:
+    """Return the columns to show: where a line stands is one, at the end."""
+    if "file" not in columns or "line" not in columns:
+        return list(columns)
+    return [name for name in columns if name not in {"file", "line"}] + [_WHERE]
+
+
+def _placed(row: Row) -> Row:
+    """Add where a row's line stands: the end of the path, and the line."""
+    if row.get("file") is None:
+        return {**row, _WHERE: None}
+    return {**row, _WHERE: f"{'/'.join(str(row['file']).split('/')[-2:])}:{row.get('line')}"}
 
 
 def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:

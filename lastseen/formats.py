@@ -62,8 +62,12 @@ class Format:
         """The file's name."""
         return self.source.name
 
-    def claims(self, lines: Sequence[str]) -> float:
-        """Return the share of lines, from 0 to 1, that lie in records this format can read."""
+    def claims(self, lines: Sequence[str]) -> tuple[float, int]:
+        """Return the share, from 0 to 1, of lines in records this format can read, and their number.
+
+        Lines that it would skip do not count; those that merely continue a record count half, for
+        anything at all can stand after a first line.
+        """
         records: list[list[str]] = []
         for line in lines:
             if not line.strip() or (
@@ -74,8 +78,14 @@ class Format:
                 records.append([])
             records[-1].append(line)
         counted = sum(map(len, records))
-        claimed = sum(len(record) for record in records if self.sniff.search("\n".join(record)))
-        return claimed / counted if counted else 0.0
+        mine = [record for record in records if self.sniff.search("\n".join(record))]
+        claimed = sum(map(len, mine))
+        return ((claimed + len(mine)) / 2 / counted if counted else 0.0), claimed
+
+    def skips_all(self, lines: Sequence[str]) -> bool:
+        """Say whether lines are just what surrounds this format's records: an export of nothing."""
+        told = [line for line in lines if line.strip() and not line.startswith("##")]
+        return bool(told) and self.skip is not None and all(map(self.skip.search, told))
 
 
 def load(project: Project) -> dict[str, Format]:
@@ -198,14 +208,17 @@ def schemas(project: Project, forms: Mapping[str, Format]) -> dict[str, Any]:
 def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Format:
     """Return the format of a file by its name and its first lines.
 
-    The one that can read most of the lines wins; among equals one whose ``files`` fit, then one that is
-    made for this program rather than for any.
+    The one that can read most of the lines wins; among equals one whose ``files`` fit, then one that
+    skips fewer lines, then one that is made for this program rather than for any.
 
     Raises:
         UserError: none can, or several can and nothing tells them apart.
     """
-    shares = {key: form.claims(lines) for key, form in forms.items()}
-    best = max(shares.values(), default=0.0)
+    claims = {key: form.claims(lines) for key, form in forms.items()}
+    best = max((share for share, _ in claims.values()), default=0.0)
+    empty = [form for form in forms.values() if form.skips_all(lines)] if not best else []
+    if len(empty) == 1:
+        return empty[0]
     if not best:
         first = next((line for line in lines if line.strip()), "")[:120]
         raise UserError(
@@ -214,13 +227,14 @@ def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Form
     ranked = sorted(
         (
             not any(fnmatch(Path(name).name, glob) for glob in forms[key].files),
+            -count,
             forms[key].general,
             key,
         )
-        for key, share in shares.items()
+        for key, (share, count) in claims.items()
         if share == best
     )
-    if len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]:
-        names = " or ".join(key for *rank, key in ranked if tuple(rank) == ranked[0][:2])
+    if len(ranked) > 1 and ranked[0][:3] == ranked[1][:3]:
+        names = " or ".join(key for *rank, key in ranked if tuple(rank) == ranked[0][:3])
         raise UserError(f"{name}: could be {names}; say which with --format")
-    return forms[ranked[0][2]]
+    return forms[ranked[0][3]]

@@ -3,16 +3,18 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from string import Formatter
 
-from lastseen.rules import Finding, word
+from lastseen.rules import SEVERITIES, Finding, word
 from lastseen.wording import clock, count, listed
 
 _NAMED = 3
 """So many hosts are named; more are counted."""
-_CLAUSES = 5
+_CLAUSES = 6
 """So many troubles the sentence tells of; more are counted."""
+_OVER = timedelta(hours=1)
+"""What was last heard of longer ago is told as past."""
 _KINDS = {"darwin": "Mac", "windows": "Windows host", "ios": "iPhone", "ipados": "iPad"}
 UNKNOWN = "collection-gap"
 """What a rule explains that tells of missing data, not of trouble."""
@@ -55,10 +57,15 @@ class Headline:
     """How many hosts are fine, asleep, unknown."""
 
     @property
+    def parts(self) -> Sequence[str]:
+        """The first sentence, clause by clause, with its capital and its full stop."""
+        words = [f"{self.clauses[0][:1].upper()}{self.clauses[0][1:]}", *self.clauses[1:]]
+        return [*(f"{one};" for one in words[:-1]), f"{words[-1]}."]
+
+    @property
     def first(self) -> str:
         """The first sentence."""
-        text = "; ".join(self.clauses)
-        return f"{text[:1].upper()}{text[1:]}."
+        return " ".join(self.parts)
 
     def __str__(self) -> str:
         """Return all of it."""
@@ -79,31 +86,22 @@ def headline(
     """
     troubles = clauses([one for one in found if one.explains != UNKNOWN], kinds, now)
     doubts = clauses([one for one in found if one.explains == UNKNOWN], kinds, now)
+    stand = _stand(tally)
     if troubles:
-        return Headline("trouble", _capped(troubles + doubts), _stand(tally))
+        return Headline("trouble", _capped(troubles + doubts), stand)
     if ground.until is None:
+        what = "unknown: no log that would tell of every host was collected in these 24 hours"
+        return Headline("unknown", [what], stand)
+    missing = _capped(doubts + [f"{log} has holes" for log in ground.holes] + _nobody(tally))
+    if missing:
         return Headline(
-            "unknown",
-            ["unknown: no log that would tell of every host was collected in these 24 hours"],
-            _stand(tally),
+            "unknown", [f"nothing wrong where there is data, but {missing[0]}", *missing[1:]], stand
         )
-    gaps = [f"{log} has holes" for log in ground.holes]
-    if doubts or gaps or tally.unknown or not tally.total:
-        missing = doubts + gaps + _nobody(tally)
-        return Headline(
-            "unknown",
-            [
-                f"nothing wrong where there is data, but {_capped(missing)[0]}",
-                *_capped(missing)[1:],
-            ],
-            _stand(tally),
-        )
+    hosts = count(tally.total, "host is", "hosts are")
     return Headline(
         "well",
-        [
-            f"all well: {count(tally.total, 'host')} {'is' if tally.total == 1 else 'are'} accounted for, every log was collected and no rule found anything"
-        ],
-        _stand(tally),
+        [f"all well: {hosts} accounted for, every log came in and no rule found anything"],
+        stand,
     )
 
 
@@ -112,7 +110,32 @@ def clauses(found: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -
     alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in found:
         alike[one.rule, _filled(one.together or one.title, one.evidence, {})].append(one)
-    return [_clause(group, kinds, now) for group in alike.values()]
+    return [
+        _clause(group, kinds, now)
+        for group in sorted(alike.values(), key=lambda group: weight(group, now))
+    ]
+
+
+def weight(group: Sequence[Finding], now: datetime) -> tuple[object, ...]:
+    """Put what goes on first, the worst of it first; then what is over, the latest first.
+
+    Of what is equally bad: what people feel before its causes, the server's before a host's, many
+    hosts' before one's, the newest.
+    """
+    one = group[0]
+    until = max(finding.until or now for finding in group)
+    if now - until > _OVER:
+        return True, -until.timestamp()
+    newest = max(finding.since or now for finding in group)
+    symptom = one.explains is None
+    return (
+        False,
+        -SEVERITIES.index(one.severity),
+        not symptom,
+        one.host is not None,
+        -len(group),
+        -newest.timestamp(),
+    )
 
 
 def _clause(group: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -> str:
@@ -126,10 +149,19 @@ def _clause(group: Sequence[Finding], kinds: Mapping[str, str], now: datetime) -
         "for_hosts": f" for {named}" if hosts else "",
         "have": "has" if len(hosts) < 2 else "have",  # noqa: PLR2004 - one, or more
         "are": "is" if len(hosts) < 2 else "are",  # noqa: PLR2004 - one, or more
-        "since": clock(min(finding.since for finding in group), now),
+        "since": clock(min(finding.since or now for finding in group), now),
+        "when": _when(group, now),
         "count": str(len(group)),
     }
-    return _filled(one.together or f"{one.title}: {{hosts}} since {{since}}", one.evidence, own)
+    return _filled(one.together or f"{one.title}: {{hosts}} {{when}}", one.evidence, own)
+
+
+def _when(group: Sequence[Finding], now: datetime) -> str:
+    """Say since when, or from when to when where it is over."""
+    since, until = min(one.since or now for one in group), max(one.until or now for one in group)
+    if now - until <= _OVER:
+        return f"since {clock(since, now)}"
+    return f"from {clock(since, now)} to {clock(until, now)}"
 
 
 def who(hosts: Sequence[str], kinds: Mapping[str, str]) -> str:
@@ -146,7 +178,7 @@ def who(hosts: Sequence[str], kinds: Mapping[str, str]) -> str:
     return count(len(hosts), noun) + names
 
 
-NAMES = ("hosts", "for_hosts", "have", "are", "since", "count")
+NAMES = ("hosts", "for_hosts", "have", "are", "since", "when", "count")
 """What ``together`` may name besides the columns of its rule."""
 
 

@@ -46,6 +46,8 @@ class Request:
     format: str | None = None
     host: str | None = None
     zone: str | None = None
+    below: Path | None = None
+    """Files below this folder are named from there on."""
 
 
 def add(project: Project, lake: Lake, request: Request, now: datetime, told: Told) -> list[Result]:
@@ -132,8 +134,14 @@ def _files(request: Request, spool: Path) -> Iterator[LogFile]:
         for path, host in sorted(_matches(given)) or [(Path(given), None)]:
             if path not in seen:
                 seen.add(path)
-                name = os.fsencode(path).decode(errors="backslashreplace")
+                name = _name(path, request.below)
                 yield LogFile(_regular(path, spool), name, host or request.host)
+
+
+def _name(path: Path, below: Path | None) -> str:
+    """Return what rows call a file: its path as the user gave it, with odd bytes spelled out."""
+    given = path.relative_to(below) if below and path.is_relative_to(below) else path
+    return os.fsencode(given).decode(errors="backslashreplace")
 
 
 def _regular(path: Path, spool: Path) -> Path:

@@ -9,6 +9,7 @@ from lastseen.formats import Format
 from lastseen.logfile import LogFile
 from lastseen.project import Project, shipped
 from lastseen.views import FIELDS as VIEW_FIELDS
+from lastseen.views import REQUIRED as VIEW_REQUIRED
 from lastseen.workspace import Workspace
 
 
@@ -66,7 +67,7 @@ def _rules(space: Workspace, *, sound: bool) -> Iterator[Problem]:
     """Every view and rule binds, and a rule's alert names what its query returns."""
     for path in space.project.content("rules/views", "*.sql").values():
         try:
-            yield from sqlfile.problems(sqlfile.read(path), VIEW_FIELDS, VIEW_FIELDS)
+            yield from sqlfile.problems(sqlfile.read(path), VIEW_FIELDS, VIEW_REQUIRED)
         except UserError as error:
             yield from _spread(path, error)
     loaded = {}

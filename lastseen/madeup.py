@@ -42,6 +42,7 @@ def facts(now: datetime) -> Facts:
         now, now - NIGHT, Headline("trouble", [_TEXT], "Of 4 hosts, 1 is fine."),
         Tally(["host-1"], ["host-2"], ["host-3"], ["host-4"]), [finding], [card], [card], [card],
         {"host-1": "trouble", "host-2": "fine", "host-3": "asleep", "host-4": "unknown"},
+        {"host-1": ["Sample"]},
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +12,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from lastseen import database, terminal
 from lastseen.logfile import Result
+from lastseen.period import rfc3339
 from lastseen.rules import Finding
+
+_STALE = timedelta(days=1)
+"""Logs that end so long before the moment that is judged tell nothing of it."""
 
 
 class Form(StrEnum):
@@ -64,7 +69,7 @@ def results_table(results: list[Result]) -> None:
     rows = [
         {
             "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
-            "from": r.since, "to": r.until, "": "added before" if r.already else "",
+            "from (UTC)": _second(r.since), "to (UTC)": _second(r.until), "": "added before" if r.already else "",
         }
         for r in good
     ]  # fmt: skip
@@ -87,12 +92,34 @@ def results_table(results: list[Result]) -> None:
 def findings(found: list[Finding]) -> None:
     """Print findings as a table, the worst first."""
     rows = [
-        {"severity": f.severity, "rule": f.rule, "since": f.since, "what": f.summary} for f in found
+        {
+            "severity": f.severity,
+            "rule": f.rule,
+            "since (UTC)": f"{f.since.astimezone(UTC):%Y-%m-%d %H:%M}",
+            "what": f.summary,
+        }
+        for f in found
     ]
     if rows:
         terminal.table(list(rows[0]), rows)
     else:
         print("no findings")
+
+
+def _second(when: datetime | None) -> str | None:
+    """Write a moment as closely as a person looks; JSON has the microseconds."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else None
+
+
+def ground(newest: datetime | None, now: datetime) -> None:
+    """Say so where an answer stands on nothing, or on old logs alone."""
+    if newest is None:
+        say("note: no logs were added, so nothing is known: lastseen add PATH…")
+    elif now - newest > _STALE:
+        say(
+            f"note: nothing collected is newer than {rfc3339(newest)}, so nothing is known of the time "
+            f"since; to judge at that time: --now {rfc3339(newest)}"
+        )
 
 
 def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:

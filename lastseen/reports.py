@@ -159,7 +159,7 @@ def filters(now: datetime) -> dict[str, Callable[..., Any]]:
     """Return what templates can do to a value."""
     return {
         "clock": lambda when: wording.clock(when, now),
-        "cell": wording.cell,
+        "cell": lambda value: wording.cell(value, now),
         "count": wording.count,
         "listed": wording.listed,
         "wrap": wording.wrap,

@@ -88,7 +88,7 @@ def letters(states: Sequence[str], each: int = 2) -> str:
     order = list(_LETTERS)
     groups = [states[at : at + each] for at in range(0, len(states), each)]
     return "".join(
-        _LETTERS[min(group, key=lambda one: order.index(one) if one in order else 3)]
+        _LETTERS.get(min(group, key=lambda one: order.index(one) if one in order else 3), "?")
         for group in groups
     )
 
@@ -102,11 +102,9 @@ def axis(since: datetime, until: datetime, every: timedelta = timedelta(hours=6)
     while at <= until:
         share = (at - since) / (until - since) * 100
         if 2 <= share <= 98:  # noqa: PLR2004 - a label at the very edge would be cut
-            marks.append(f'<text x="{share:.2f}%" y="11">{at:%H:%M}</text><path d=""/>')
+            marks.append(f'<text x="{share:.2f}%" y="11">{at:%H:%M}</text>')
         at += every
-    return Markup(
-        f'<svg class="axis" aria-hidden="true">{"".join(marks)}</svg>'.replace('<path d=""/>', "")
-    )  # noqa: S704 - numbers
+    return Markup(f'<svg class="axis" aria-hidden="true">{"".join(marks)}</svg>')  # noqa: S704 - numbers
 
 
 def legend(kind: str, meaning: Mapping[str, str]) -> Markup:
@@ -122,7 +120,8 @@ def _sample(state: str) -> Markup:
     kind, top, height = _SHAPES.get(state, ("none", 4, 8))
     path = _pickets(0, 4) if kind == "none" else _bar(0, 4, top, height)
     return Markup(  # noqa: S704 - numbers
-        f'<svg class="strip" viewBox="0 0 4 {HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="{kind}" d="{path}"/></svg>'
+        f'<svg class="strip" viewBox="0 0 4 {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="{kind}" d="{path}"/></svg>'
     )
 
 

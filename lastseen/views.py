@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, agree, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
 from lastseen.sqlfile import SqlFile
 
-FIELDS = ("title",)
+REQUIRED = ("title",)
+FIELDS = (*REQUIRED, "once")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Views:
         """The statements that made the views, for another DuckDB to run."""
         self.now = now
         self._lake = lake
+        self._once: list[str] = []
         self._since = since.date() if since else None
         own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
         mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
@@ -73,6 +75,25 @@ class Views:
         values = {"since": window.since, "until": window.until, "now": self.now}
         database.set_variables(self.con, values)
 
+    def settle(self) -> None:
+        """Keep what views with `once:` say of the window that is set; others read them many times."""
+        for name in self._once:
+            kept, view = database.name(f"{name} kept"), database.name(name)
+            self.con.execute(f"create or replace temp table {kept} as from {view}")
+            self.con.execute(f"create or replace view {view} as from {kept}")
+
+    def newest(self) -> datetime | None:
+        """Return the time of the newest line that was collected, in UTC; None where none was."""
+        (newest,) = database.one(
+            self.con, "select epoch_us(max(until)) from coverage where until <= getvariable('now')"
+        )
+        return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
+
+    def trouble(self, error: duckdb.Error) -> UserError | None:
+        """Return what to say where a query failed because a file of the lake cannot be read."""
+        broken = next((path for path in self.files if path in str(error)), None)
+        return damaged(Path(broken).parents[1], str(error).partition("\n")[0]) if broken else None
+
     def close(self) -> None:
         """Close the database."""
         self.con.close()
@@ -85,14 +106,22 @@ class Views:
 
     def _make(self, name: str, query: str) -> None:
         statement = f"create view {database.name(name)} as {query}"
-        self.con.execute(statement)
+        try:
+            self.con.execute(statement)
+        except duckdb.Error as error:
+            if trouble := self.trouble(error):
+                raise trouble from None
+            raise
         self.script.append(statement)
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
+        if there is not None:
+            agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
-        files = self._lake.files(name, self._since) if there is not None else []
+        since = None if name == COVERAGE else self._since  # its days are those of the adding
+        files = self._lake.files(name, since) if there is not None else []
         self.files += files
         kinds = dict(zip(columns.names, self._types(columns), strict=True))
         if not files:
@@ -101,7 +130,10 @@ class Views:
             )
             return f"select {nothing} where false"
         source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
-        have = set(self.con.sql(f"from {source} limit 0").columns)
+        try:
+            have = set(self.con.sql(f"from {source} limit 0").columns)
+        except duckdb.Error as error:
+            raise self.trouble(error) or damaged(self._lake.path / name, error) from None
         picked = ", ".join(
             database.name(key) if key in have else f"cast(null as {kind}) as {database.name(key)}"
             for key, kind in kinds.items()
@@ -126,6 +158,7 @@ class Views:
                 try:
                     self._make(name, file.query)
                     del waiting[name]
+                    self._once += [name] * ("once" in file.fields)
                 except duckdb.Error as error:
                     failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
             if len(waiting) == before:
@@ -159,7 +192,7 @@ def policy(settings: Settings) -> str:
 
 def view_problems(file: SqlFile) -> list[Problem]:
     """Return what is wrong with a shared view's header."""
-    return list(sqlfile.problems(file, FIELDS, FIELDS))
+    return list(sqlfile.problems(file, FIELDS, REQUIRED))
 
 
 def spill(project: Project) -> Path:

@@ -1,9 +1,10 @@
 """How a report says moments, spans, numbers and names."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from lastseen.period import spell
 from lastseen.terminal import harmless
@@ -49,29 +50,39 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def cell(value: object) -> str:
+def cell(value: object, now: datetime | None = None) -> str:
     r"""Write a value for a table: on one line, and of a length that can be read.
+
+    With a moment to look from, times say no more of their day than is needed.
 
     >>> cell(datetime(2026, 3, 10, 9, 13, 2, tzinfo=UTC)), cell(None), cell(["a", "b"]), cell("1\n2")
     ('2026-03-10 09:13:02', '', 'a, b', '1 ⏎ 2')
     """
-    if value is None:
-        return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return spell(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float | Decimal):
-        return f"{value:,.6g}"
+        return _time(value.astimezone(UTC) if value.tzinfo else value, now)
     if isinstance(value, list | tuple):
-        return ", ".join(map(cell, value))
+        return ", ".join(cell(inner, now) for inner in value)
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value)
     return shortened(
         harmless(str(value).replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " "))
     )
+
+
+_WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (type(None), lambda _: ""),
+    (date, date.isoformat),
+    (timedelta, spell),
+    (bool, lambda value: "yes" if value else "no"),
+    (float | Decimal, lambda value: f"{value:,.6g}"),
+)
+
+
+def _time(when: datetime, now: datetime | None) -> str:
+    if now is None or when.year != now.year:
+        return f"{when:%Y-%m-%d %H:%M:%S}"
+    return f"{when:%H:%M:%S}" if when.date() == now.date() else f"{when.day} {when:%b %H:%M:%S}"
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:
@@ -84,10 +95,10 @@ def shortened(text: str, most: int = _LONGEST) -> str:
 
 
 def wrap(text: str, indent: int = 0, width: int = 72) -> str:
-    """Break a paragraph into lines for a terminal; lines after the first are indented.
+    r"""Break a paragraph into lines for a terminal; lines after the first are indented.
 
     >>> wrap("one two three", 2, 8)
-    'one two\\n  three'
+    'one two\n  three'
     """
     return textwrap.fill(
         " ".join(str(text).split()), width, subsequent_indent=" " * indent, break_on_hyphens=False

@@ -4,46 +4,64 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what} ({events} times, last at {until})
--- together: {short}{for_hosts} since {since}
+-- together: {short}{for_hosts} {when}
 -- rows:     certificate_errors
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.
--- A push
--- certificate concerns every host at once, and Fleet keeps using the old one after a renewal
--- until it is
--- restarted. A handshake that merely breaks off (EOF, timeout) is the network's and is not
--- counted. Look
--- first at the reason, then at who shares it: one OS version, one agent version, one address, or
--- all.
+-- A push certificate concerns every host at once, and Fleet keeps using the old one after a
+-- renewal until it is restarted. Both ends of a handshake may tell of it, and the one that
+-- refused knows the reason: so "refused" alone stands only where nobody said more. A handshake
+-- that merely breaks off (EOF, timeout) is the network's and is not counted. Look first at the
+-- reason, then at who shares it: one OS version, one agent version, one address, or all.
 --
+with
+    refusals as (
+        select *, if(purpose = 'push', null, coalesce(host, emitter)) as whom
+        from certificate_errors
+        where ts >= getvariable('since') and ts < getvariable('until')
+    ),
+    counted as (
+        select
+            whom as host,
+            purpose,
+            min(ts) as since,
+            max(ts) as until,
+            coalesce(mode(reason) filter (where reason <> 'refused'), 'refused') as reason,
+            count(*) as events,
+            count(distinct host) as hosts,
+            list_sort(list(distinct "table")) as logs,
+            arg_min(message, ts) as first_message
+        from refusals
+        group by whom, purpose
+    )
 select
-    case when purpose = 'push' then null else host end as host,
-    min(ts) as since,
-    max(ts) as until,
+    host,
+    since,
+    until,
     reason,
     purpose,
     case
-        when purpose = 'push'
+        purpose
+        when 'push'
         then 'Fleet''s pushes to Apple fail: certificate ' || reason
-        when purpose = 'scep'
-        then coalesce(any_value(host), 'a host') || ' gets no identity certificate: ' || reason
+        when 'scep'
+        then coalesce(host, 'a host') || ' gets no identity certificate: ' || reason
         else
-            coalesce(any_value(host), 'someone')
-            || ' refuses or is refused a certificate: '
-            || reason
+            coalesce(host, 'someone')
+            || ' refuses or is refused a certificate'
+            || if(reason = 'refused', '', ': ' || reason)
     end as what,
-    case purpose
+    case
+        purpose
         when 'push'
         then 'Fleet''s pushes to Apple fail: certificate ' || reason
         when 'scep'
         then 'no identity certificate (' || reason || ')'
-        else 'TLS certificate refused (' || reason || ')'
+        else 'TLS certificate refused' || if(reason = 'refused', '', ' (' || reason || ')')
     end as short,
-    count(*) as events,
-    count(distinct host) as hosts,
-    list_sort(list(distinct "table")) as logs,
-    arg_min(message, ts) as first_message
-from certificate_errors
-where ts >= getvariable('since')
-group by case when purpose = 'push' then null else host end, reason, purpose
-order by since
+    events,
+    hosts,
+    logs,
+    first_message
+from counted
+order by since, host

@@ -4,33 +4,21 @@
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {what}
--- together: no {format} from {hosts} since {since}
+-- together: no {format} from {hosts} {when}
 -- rows:     covered
 --
 -- A log that had brought something every hour brings nothing any more, or the log of one host is
--- missing
--- where most hosts like it have theirs. Until it is back, nothing can be said of what it would
--- have told:
--- not that all is well, and not that a host is silent. A log that is only written to when
--- something happens
--- is not judged. Look first at whoever collects it, then at the disk and the clock of the machine.
+-- missing where most hosts like it have theirs. Until it is back, nothing can be said of what it
+-- would have told: not that all is well, and not that a host is silent. A log that is only
+-- written to when something happens is not judged, nor the own log of a host that is silent or
+-- asleep itself. Look first at whoever collects it, then at the disk and the clock of the
+-- machine.
 --
 with
-    logs as (
-        select
-            format,
-            emitter,
-            any_value(covers) as covers,
-            max(until) as last_ts,
-            count(distinct time_bucket(interval 1 hour, since)) as spans,
-            sum(date_diff('hour', since, until) + 1) as hours
-        from covered
-        group by all
-    ),
     stopped as (
         select
-            if(covers = 'host', coalesce(a.host, l.emitter), null) as host,
-            l.last_ts as since,
+            if(covers = 'host', l.emitter, null) as host,
+            l.until as since,
             getvariable('until') as until,
             l.format,
             l.emitter,
@@ -38,14 +26,17 @@ with
             || l.format
             || coalesce(' from ' || l.emitter, '')
             || ' since '
-            || strftime(l.last_ts, '%Y-%m-%d %H:%M UTC') as what
+            || strftime(l.until, '%Y-%m-%d %H:%M UTC') as what
         from logs as l
         join policy as p on p.scope = 'all'
-        left join aliases as a on a.alias = lower(l.emitter)
         where
-            getvariable('until') - l.last_ts > p.collection_after
-            and l.last_ts >= getvariable('since')
-            and l.hours >= 6
+            getvariable('until') - l.until > p.collection_after
+            and l.until >= getvariable('since')
+            and l.steady
+            and (
+                l.covers <> 'host'
+                or l.emitter not in (select host from gaps where state in ('silent', 'asleep'))
+            )
     ),
     missing as (
         select

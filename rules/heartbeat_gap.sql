@@ -4,16 +4,14 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} {told}
--- together: {hosts} {have} been {how} since {since}
+-- together: {hosts} {have} been {how} {when}
 -- rows:     gaps
 --
 -- A host that checks in every few seconds and then does not is off, asleep, cut off or broken. A
--- sleep that
--- the host's own log tells of is none of these and is not here; where that log is not collected,
--- a closed
--- lid looks the same. Look first whether others fell silent in the same minute: then it is the
--- way or the
--- server, not the host. Loosen `heartbeat` for laptops in [policy.darwin].
+-- sleep that the host's own log tells of is none of these and is not here; where that log is not
+-- collected, a closed lid looks the same. Look first whether others fell silent in the same
+-- minute: then it is the way or the server, not the host. Loosen `heartbeat` for laptops in
+-- [policy.darwin].
 --
 with
     latest as (

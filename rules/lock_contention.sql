@@ -8,13 +8,10 @@
 -- rows:     lock_waits
 --
 -- Fleet's database made requests wait for a lock, or rolled one of them back: profiles, details
--- or check-ins
--- of those hosts were lost until the next try. A single deadlock that is tried again is harmless;
--- a burst
--- means that much happened at once. Look at what ran in that minute: a refetch of all hosts, a
--- transfer
--- between teams, an upload of a profile. A Mac's own "database is locked" stands for that Mac
--- alone.
+-- or check-ins of those hosts were lost until the next try. A single deadlock that is tried again
+-- is harmless; a burst means that much happened at once. Look at what ran in that minute: a
+-- refetch of all hosts, a transfer between teams, an upload of a profile. A Mac's own "database
+-- is locked" stands for that Mac alone.
 --
 with
     bursts as (
@@ -49,7 +46,10 @@ select
     || ' to '
     || strftime(max(ts), '%H:%M UTC')
     || coalesce(
-        ' on ' || nullif(array_to_string(list_sort(list(distinct table_name)), ', '), ''), ''
+        ' on '
+        || nullif(array_to_string(tables[:3], ', '), '')
+        || if(len(tables) > 3, ' and ' || (len(tables) - 3) || ' more', ''),
+        ''
     ) as what
 from numbered
 group by if(kind = 'sqlite', host, null), burst

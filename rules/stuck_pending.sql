@@ -3,18 +3,14 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: profile {profile} is {status} for {age}; {allowed} is normal while online
--- together: {hosts} {have} been {label} since {since}
+-- together: {hosts} {have} been {label} {when}
 -- rows:     profile_states
 --
 -- An online Mac gets a profile within minutes: Fleet queues it within 30 seconds and pushes each
--- minute.
--- Pending longer than that means that the MDM channel did not carry it, whatever osquery says;
--- verifying
--- for two hours means that the Mac has it and osquery did not confirm it. A host that is off or
--- asleep may
--- stay pending for days and is not here. Look first whether other hosts are pending too: then it
--- is the
--- push certificate or the server.
+-- minute. Pending longer than that means that the MDM channel did not carry it, whatever osquery
+-- says; verifying for two hours means that the Mac has it and osquery did not confirm it. A host
+-- that is off or asleep may stay pending for days and is not here. Look first whether other hosts
+-- are pending too: then it is the push certificate or the server.
 --
 with
     alive as (select host, max(ts) as last_checkin from checkins group by host),

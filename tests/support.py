@@ -64,7 +64,7 @@ def add(
     project: Project, *paths: Path | str, now: datetime = NOW, **options: str | None
 ) -> list[Result]:
     """Add files in this process; the tiny format unless told otherwise."""
-    request = Request([str(path) for path in paths], **{"format": "tiny", **options})
+    request = Request([str(path) for path in paths], **{"format": "tiny", **options})  # type: ignore[arg-type]
     return intake.add(project, lake_of(project), request, now, lambda *_: None)
 
 

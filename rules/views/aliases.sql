@@ -1,9 +1,9 @@
 -- title: Every name of every host
+-- once:  yes
 --
 -- `alias` (lower case) is any name that a log may call a host by: Fleet id, UUID, serial,
--- hostname, computer
--- name, address. A name that two hosts share is left out: better an unresolved name than a wrong
--- one.
+-- hostname, computer name, address. A name that two hosts share is left out: better an unresolved
+-- name than a wrong one.
 --
 with
     named as (

@@ -1,8 +1,8 @@
 -- title: When a host slept, by its own log
+-- once:  yes
 --
 -- powerd and the kernel say when a Mac goes to sleep and when it wakes. A wake in the dark
--- (DarkWake) is a
--- wake for half a minute and belongs to the sleep.
+-- (DarkWake) is a wake for half a minute and belongs to the sleep.
 --
 with
     turns as (

@@ -1,11 +1,9 @@
 -- title: Certificates that were refused, and why
 --
 -- One classifier for what Go, OpenSSL, osquery and macOS say. `side` is who refused: client,
--- server, or
--- NULL where the line does not tell. `purpose` is push (Fleet to Apple), scep (identities) or
--- tls. A Mac's
--- unified log tells of every web site, so only the programs that talk to Fleet and Apple's MDM
--- count there.
+-- server, or NULL where the line does not tell. `purpose` is push (Fleet to Apple), scep
+-- (identities) or tls. A Mac's unified log tells of every web site, so only the programs that
+-- talk to Fleet and Apple's MDM count there.
 --
 with
     told as (
@@ -19,6 +17,7 @@ with
                 or contains(message, 'tls: ')
                 or contains(message, 'SSL_do_handshake')
                 or contains(message, 'Trust')
+                or contains(message, 'boringssl')
             )
             and (
                 "table" <> 'unified_log'
@@ -29,13 +28,23 @@ with
                     'osqueryd',
                     'fleet-desktop',
                     'cloudconfigurationd',
-                    'remotemanagementd'
+                    'remotemanagementd',
+                    'nsurlsessiond',
+                    'storedownloadd',
+                    'softwareupdated'
                 )
             )
     ),
     reasoned as (
         select
             *,
+            coalesce(
+                host,
+                nullif(
+                    regexp_extract(message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1),
+                    ''
+                )
+            ) as name,
             case
                 when
                     regexp_matches(
@@ -77,7 +86,7 @@ with
     )
 select
     r.ts,
-    coalesce(a.host, r.host) as host,
+    coalesce(a.host, r.name) as host,
     r.emitter,
     r.reason,
     case
@@ -100,5 +109,5 @@ select
     r.file,
     r.line
 from reasoned as r
-left join aliases as a on lower(r.host) = a.alias
+left join aliases as a on lower(r.name) = a.alias
 where r.reason is not null

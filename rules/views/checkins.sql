@@ -1,10 +1,9 @@
 -- title: Every proof that a host was alive, from every log
 --
 -- `channel` says how: osquery, orbit, desktop and mdm are requests that reached Fleet or the
--- proxy; own log
--- is a line that the host itself wrote; seen is Fleet's word for the last osquery request. A
--- failed request
--- is a proof of life too. Names are resolved; a name that nobody knows stays as the log had it.
+-- proxy; own log is a line that the host itself wrote; seen is Fleet's word for the last osquery
+-- request. A failed request is a proof of life too. Names are resolved; a name that nobody knows
+-- stays as the log had it.
 --
 with
     sightings as (

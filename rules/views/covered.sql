@@ -1,23 +1,24 @@
 -- title: For which log and time span there is data
+-- once:  yes
 --
 -- A span ends where a log brought nothing for longer than the policy's `collection_after`:
--- whether it was
--- quiet or not collected cannot be told, so nothing may be concluded from it. `covers` is fleet
--- where the
--- log would have told of any host, host where it tells of its emitter alone.
+-- whether it was quiet or not collected cannot be told, so nothing may be concluded from it.
+-- `covers` is fleet where the log would have told of any host, host where it tells of its emitter
+-- alone.
 --
 with
-    kinds as (select format, emitter, any_value(covers) as covers from coverage group by all),
+    kinds as (select format, any_value(covers) as covers from coverage group by all),
     ticks as (
         select
             e."table" as format,
-            e.emitter,
+            coalesce(a.host, e.emitter) as emitter,
             min(e.ts) as first_ts,
             max(e.ts) as last_ts,
             count(*) as events
         from events as e
+        left join aliases as a on a.alias = lower(e.emitter)
         where e.ts < getvariable('until')
-        group by e."table", e.emitter, time_bucket(interval 5 minutes, e.ts)
+        group by e."table", coalesce(a.host, e.emitter), time_bucket(interval 5 minutes, e.ts)
     ),
     steps as (
         select
@@ -42,7 +43,5 @@ select
     max(spans.last_ts) as until,
     cast(sum(spans.events) as bigint) as events
 from spans
-left join
-    (select format, any_value(covers) as covers from kinds group by all) as kinds
-    on kinds.format = spans.format
+left join kinds on kinds.format = spans.format
 group by spans.format, spans.emitter, spans.span

@@ -1,10 +1,10 @@
 -- title: Heartbeat gaps, host by host
+-- once:  yes
 --
 -- A gap is a time without any check-in longer than the host's period and grace. `state` says what
--- it was:
--- silent (it is not back), gap (it came back), asleep (its own log says so), unknown (no log that
--- shows
--- this host's check-ins covers the whole of it, so nothing may be claimed).
+-- it was: silent (it is not back), gap (it came back), asleep (its own log says so), unknown (no
+-- log that shows this host's check-ins covers the whole of it, so nothing may be claimed). Time
+-- before the first log that would have shown the host is not here at all.
 --
 with
     beats as (
@@ -13,7 +13,9 @@ with
         where ts >= getvariable('since') - interval 7 days
         group by host, time_bucket(interval 1 minute, ts)
     ),
-    watermarks as (select host, max(until) as until from watches group by host),
+    watermarks as (
+        select host, min(since) as since, max(until) as until from watches group by host
+    ),
     steps as (
         select
             host,
@@ -27,7 +29,8 @@ with
             s.since,
             coalesce(s.back, w.until) as until,
             s.back is null as still,
-            h.heartbeat_period + h.heartbeat_grace as allowed
+            h.heartbeat_period + h.heartbeat_grace as allowed,
+            s.since < w.since as before_all
         from steps as s
         join hosts as h on h.host = s.host
         left join watermarks as w on w.host = s.host
@@ -60,3 +63,4 @@ select
         when slept then 'asleep' when not watched then 'unknown' when still then 'silent' else 'gap'
     end as state
 from judged
+where not before_all or watched or slept

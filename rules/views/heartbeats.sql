@@ -1,7 +1,8 @@
 -- title: Each host's heartbeat, a quarter of an hour at a time
+-- once:  yes
 --
--- `state` is up, gap (silent, back or not), asleep, or unknown: no log that would have told of the
--- host covers that time. A gap shows where it fills a third of the quarter, or has its middle
+-- `state` is up, gap (silent, back or not), asleep, or unknown: no log that would have told of
+-- the host covers that time. A gap shows where it fills a third of the quarter, or has its middle
 -- there. A host that Fleet says it never heard of is a gap for as long as Fleet was asked.
 --
 with

@@ -1,8 +1,9 @@
 -- title: How each host stands now
+-- once:  yes
 --
--- `state` is up, silent, asleep, never (in the inventory, and Fleet never heard of it) or unknown:
--- no log that would have told of the host reaches far enough for a word on it. `since` is when
--- that began, as far as it can be told.
+-- `state` is up, silent, asleep, never (in the inventory, and Fleet never heard of it) or
+-- unknown: no log that would have told of the host reaches far enough for a word on it. `since`
+-- is when that began, as far as it can be told.
 --
 with
     lives as (select host, max(ts) as last_seen from checkins group by host),

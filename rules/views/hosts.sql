@@ -1,10 +1,10 @@
 -- title: One row a host, as it was last known, with the policy that holds for it
+-- once:  yes
 --
 -- From Fleet's newest snapshot before the window's end; a host that only its own log tells of has
--- no more
--- than its name. Where there is no inventory at all, whoever checked in is a host. The policy
--- columns are
--- the nearest that lastseen.toml says: the host's, else its platform's, else everyone's.
+-- no more than its name. Where there is no inventory at all, whoever checked in is a host. The
+-- policy columns are the nearest that lastseen.toml says: the host's, else its platform's, else
+-- everyone's.
 --
 with
     inventory as (

@@ -1,7 +1,7 @@
 -- title: Waits for locks in a database, and deadlocks
 --
--- From Fleet's log (MySQL errors 1205, 1213 and 1615), from MySQL's own, and from the Mac (SQLite's
--- "database is locked"). `kind` is deadlock, lock wait, prepared statement or sqlite.
+-- From Fleet's log (MySQL errors 1205, 1213 and 1615), from MySQL's own, and from the Mac
+-- (SQLite's "database is locked"). `kind` is deadlock, lock wait, prepared statement or sqlite.
 --
 with
     told as (

@@ -1,14 +1,15 @@
 -- title: Whose own log was never collected, though most hosts like it have theirs
+-- once:  yes
 --
 -- Only where more than two hosts and more than half of a platform's have it: a log that one admin
--- fetched by hand from one Mac is missing nowhere else. A host that never checked in is not asked.
+-- fetched by hand from one Mac is missing nowhere else. A host that never checked in is not
+-- asked.
 --
 with
     own as (
-        select distinct c.format, coalesce(a.host, c.emitter) as host
-        from covered as c
-        left join aliases as a on a.alias = lower(c.emitter)
-        where c.covers = 'host' and c.emitter is not null
+        select distinct format, emitter as host
+        from covered
+        where covers = 'host' and emitter is not null
     ),
     shares as (
         select h.platform, o.format, count(*) as having_it

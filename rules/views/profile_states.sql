@@ -1,10 +1,9 @@
 -- title: Since when each profile of each host has been in its state
 --
 -- Fleet's API says what a profile's status is but not since when; our snapshots do. The state
--- began after
--- `not_before`, the last snapshot that showed another one (NULL: it was so in the first), and at
--- the latest
--- at `since`. No status at all means that Fleet has yet to queue it, and is shown as pending.
+-- began after `not_before`, the last snapshot that showed another one (NULL: it was so in the
+-- first), and at the latest at `since`. No status at all means that Fleet has yet to queue it,
+-- and is shown as pending.
 --
 with
     rows as (

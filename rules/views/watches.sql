@@ -1,4 +1,5 @@
 -- title: When each host's check-ins would have been seen
+-- once:  yes
 --
 -- A central log that has ever told of a host would have told of its next check-in too, for as
 -- long as that log was collected. Fleet's snapshot says when it last saw a host, so between that

@@ -1,0 +1,82 @@
+"""What the READMEs say is so: commands, fields, views, and the output of the first screen."""
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from lastseen import formats, rules, sqlfile
+from lastseen.cli import app
+from lastseen.project import shipped
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(folder: str, after: str) -> list[str]:
+    """The first column of the first table below a heading's words."""
+    text = (shipped() / folder / "README.md").read_text(encoding="utf-8").partition(after)[2]
+    rows = text[text.index("|---") :].split("\n\n")[0].splitlines()[1:]
+    return [name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])]
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    missing = [
+        name
+        for command in app.registered_commands
+        if (name := command.name or getattr(command.callback, "__name__", ""))
+        and f"lastseen {name}" not in README
+    ]
+
+    assert missing == []
+
+
+def test_every_header_field_of_a_format_is_explained() -> None:
+    assert sorted(table("ingest", "## The file")) == sorted(formats.FIELDS)
+
+
+def test_every_header_field_of_a_rule_is_explained() -> None:
+    assert sorted(table("rules", "## The file")) == sorted(rules.FIELDS)
+
+
+def test_every_shared_view_is_listed_with_its_title() -> None:
+    readme = (shipped() / "rules" / "README.md").read_text(encoding="utf-8")
+    missing = [
+        line
+        for path in sorted((shipped() / "rules" / "views").glob("*.sql"))
+        if (line := f"| `{path.stem}` | {sqlfile.read(path)['title']} |") not in readme
+    ]
+
+    assert missing == [], "put these lines into rules/README.md"
+
+
+def test_every_shipped_format_and_rule_is_listed_in_the_readme() -> None:
+    names = [
+        path.stem for folder in ("ingest", "rules") for path in (shipped() / folder).glob("*.sql")
+    ]
+
+    assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    block = re.search(r"\$ lastseen check --now (\S+)\n(.*?)```", README, re.DOTALL)
+    assert block
+    runner = CliRunner()
+    made = runner.invoke(app, ["demo", "--into", str(tmp_path / "demo")])
+    assert made.exit_code == 0, made.output
+
+    shown = runner.invoke(app, ["-C", str(tmp_path / "demo"), "check", "--now", block[1]])
+
+    assert [line.rstrip() for line in shown.stdout.splitlines()] == block[2].splitlines()
+
+
+def test_no_line_names_a_path_of_a_machine() -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for folder in ("lastseen", "ingest", "rules", "reports", "benchmarks")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".md", ".j2"}
+        and re.search(r"/(?:root|work|home/\w+)/", path.read_text(encoding="utf-8"))
+    ]
+
+    assert found == []
