@@ -153,7 +153,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         columns = result.columns
         rows = database.rows(result.to_arrow_table())
     except duckdb.Error as error:
-        raise UserError(f"{place}: {error}") from None
+        raise views.trouble(error) or UserError(f"{place}: {error}") from None
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     for row in rows:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, agree, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
@@ -89,6 +89,11 @@ class Views:
         )
         return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
 
+    def trouble(self, error: duckdb.Error) -> UserError | None:
+        """Return what to say where a query failed because a file of the lake cannot be read."""
+        broken = next((path for path in self.files if path in str(error)), None)
+        return damaged(Path(broken).parents[1], str(error).partition("\n")[0]) if broken else None
+
     def close(self) -> None:
         """Close the database."""
         self.con.close()
@@ -101,12 +106,19 @@ class Views:
 
     def _make(self, name: str, query: str) -> None:
         statement = f"create view {database.name(name)} as {query}"
-        self.con.execute(statement)
+        try:
+            self.con.execute(statement)
+        except duckdb.Error as error:
+            if trouble := self.trouble(error):
+                raise trouble from None
+            raise
         self.script.append(statement)
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
+        if there is not None:
+            agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
         since = None if name == COVERAGE else self._since  # its days are those of the adding
         files = self._lake.files(name, since) if there is not None else []
@@ -118,7 +130,10 @@ class Views:
             )
             return f"select {nothing} where false"
         source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
-        have = set(self.con.sql(f"from {source} limit 0").columns)
+        try:
+            have = set(self.con.sql(f"from {source} limit 0").columns)
+        except duckdb.Error as error:
+            raise self.trouble(error) or damaged(self._lake.path / name, error) from None
         picked = ", ".join(
             database.name(key) if key in have else f"cast(null as {kind}) as {database.name(key)}"
             for key, kind in kinds.items()
