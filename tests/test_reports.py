@@ -97,14 +97,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     )
     lay(space, "fleet_server", "fleet", [
         {
-            "ts": ago(minutes=50 + number), "host": f"host {text}", "component": "http", "uri": f"/api/{text}", "took_s": 1.0,
-            "message": f"{words} {text}",
+            "ts": ago(minutes=50 + number), "host": f"host {text}", "component": "http",
+            "uri": f"/api/{text}", "took_s": 1.0, "message": f"{words} {text}",
         }
         for number, text in enumerate(HOSTILE)
         for words in ("x509: certificate has expired", "Error 1213: Deadlock found")
     ])  # fmt: skip
     lay(space, "fleet_hosts", "fleet", [
-        {"ts": ago(minutes=1), "host": f"host {text}", "os_version": f"OS {text}", "platform": "darwin", "seen_time": ago(minutes=3)}
+        {
+            "ts": ago(minutes=1), "host": f"host {text}", "os_version": f"OS {text}", "platform": "darwin",
+            "seen_time": ago(minutes=3),
+        }
         for text in HOSTILE
     ])  # fmt: skip
     return reports.render(space, "nightly", NOW)
@@ -130,13 +133,14 @@ class Look:
         self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page.on("console", lambda message: self.told.append(f"console: {message.text}"))
         self.page.on("pageerror", lambda error: self.told.append(f"error: {error}"))
-        self.page.on(
-            "dialog",
-            lambda dialog: (self.told.append(f"dialog: {dialog.message}"), dialog.dismiss()),
-        )
+        self.page.on("dialog", self._spoke)
         self.page.on("request", self._asked)
         self.page.goto(path.as_uri())
         self.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+    def _spoke(self, dialog: Any) -> None:
+        self.told.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith("file:") or request.resource_type != "document":
@@ -338,11 +342,11 @@ def test_braces_in_what_a_log_says_are_no_places_to_fill() -> None:
 def test_two_thousand_hosts_stay_below_two_megabytes(space: Workspace) -> None:
     hours = [("up-{}", 0.0), ("silent-{}", 4.0)]
     spans = [
-        (name.format(number), ago(hours=25), ago(hours=gone))
+        (name.format(number), ago(hours=8), ago(hours=gone))
         for name, gone in hours
         for number in range(1000)
     ]
-    rows = [row for host, since, until in spans for row in list(beats(host, since, until))[::1]]
+    rows = [row for host, since, until in spans for row in beats(host, since, until)]
     lay(space, "nginx_access", "fleet", sorted(rows, key=lambda row: row["ts"]))
     rendered = reports.render(space, "nightly", NOW)
 
@@ -378,30 +382,40 @@ def test_an_unknown_report_is_an_error_that_names_the_known_ones(space: Workspac
         reports.render(space, "weekly", NOW)
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "what"),
-    [
-        ("a\n{{ nothing }}", 2, "'nothing' is undefined"),
-        ("a\nb\n{% if %}", 3, "Expected an expression"),
-        (
-            "{% for row in rows('from hosts') %}\n{{ row.hots }}\n{% endfor %}",
-            2,
-            "no attribute 'hots'",
-        ),
-        ("a\n{{ rows('select hots from hosts') }}", 2, '"hots" not found'),
-        ("{{ rows('drop view hosts') }}", 1, "only queries that read"),
-        ("{{ rows(\"from read_text('/etc/passwd')\") }}", 1, "disabled"),
-        ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
-    ],
-)
-def test_lint_names_the_file_and_line_of_a_wrong_template(
-    space: Workspace, text: str, line: int, what: str
-) -> None:
-    path = template(space, "own.html.j2", text)
+WRONG = [
+    ("a\n{{ nothing }}", 2, "'nothing' is undefined"),
+    ("a\nb\n{% if %}", 3, "Expected an expression"),
+    ("{% for row in rows('from hosts') %}\n{{ row.hots }}\n{% endfor %}", 2, "no attribute 'hots'"),
+    ("a\n{{ rows('select hots from hosts') }}", 2, '"hots" not found'),
+    ("{{ rows('drop view hosts') }}", 1, "only queries that read"),
+    ("{{ rows(\"from read_text('/etc/passwd')\") }}", 1, "disabled"),
+    ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
+    ("{% include 'nowhere.html' %}", 1, "there is no template nowhere.html"),
+]
+
+
+def test_lint_names_the_file_and_line_of_a_wrong_template(space: Workspace) -> None:
+    paths = [
+        template(space, f"own{number}.html.j2", text) for number, (text, *_) in enumerate(WRONG)
+    ]
     found = list(reports.problems(space))
 
-    assert [(problem.path, problem.line) for problem in found] == [(path, line)]
-    assert what in found[0].what
+    assert [(one.path, one.line) for one in found] == [
+        (path, line) for path, (_, line, _) in zip(paths, WRONG, strict=True)
+    ]
+    assert [
+        what for one, (*_, what) in zip(found, WRONG, strict=True) if what not in one.what
+    ] == []
+
+
+def test_a_template_of_no_report_is_refused(space: Workspace) -> None:
+    template(space, "lonely.text.j2", "a")
+    template(space, "nightly.pdf.j2", "a")
+    found = [problem.what for problem in reports.problems(space)]
+
+    assert len(found) == 2
+    assert "there is no lonely.html.j2" in found[0]
+    assert "PART is one of subject, text, html" in found[1]
 
 
 def test_a_query_cannot_reach_outside_the_lake(space: Workspace) -> None:
