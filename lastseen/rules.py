@@ -132,9 +132,10 @@ def check(
         UserError: a rule does not run.
     """
     found: list[Finding] = []
-    for rule in rules.values():
+    for rule in sorted(rules.values(), key=lambda rule: rule.window):
         own = until - rule.window
         views.window(Window(min(own, since) if since else own, until))
+        views.settle(one.source.query for one in rules.values() if one.window == rule.window)
         found += run(views, rule)
     return sorted(
         found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or "")
@@ -153,7 +154,7 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         columns = result.columns
         rows = database.rows(result.to_arrow_table())
     except duckdb.Error as error:
-        raise UserError(f"{place}: {error}") from None
+        raise views.trouble(error) or UserError(f"{place}: {error}") from None
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     for row in rows:

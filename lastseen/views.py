@@ -1,6 +1,7 @@
 """The lake's tables as DuckDB views, and over them the views that rules share."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, agree, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
@@ -19,6 +20,7 @@ from lastseen.sqlfile import SqlFile
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
+_READ = re.compile(r"\b(?:from|join)\s+(\w+)")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class Views:
         """The statements that made the views, for another DuckDB to run."""
         self.now = now
         self._lake = lake
+        self._queries: dict[str, str] = {}
+        """The shared views, each after those that it reads."""
         self._once: list[str] = []
+        self._settled: list[str] = []
+        self._window: Window | None = None
         self._since = since.date() if since else None
         own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
         mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
@@ -73,14 +79,36 @@ class Views:
     def window(self, window: Window) -> None:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
         values = {"since": window.since, "until": window.until, "now": self.now}
-        database.set_variables(self.con, values)
+        if window != self._window:
+            database.set_variables(self.con, values)
+            for name in self._settled:
+                self.con.execute(f"drop table temp.{database.name(name)}")
+            self._window, self._settled = window, []
 
-    def settle(self) -> None:
-        """Keep what views with `once:` say of the window that is set; others read them many times."""
+    def settle(self, queries: Iterable[str] | None = None) -> None:
+        """Keep what views with `once:` say of the window that is set; others read them many times.
+
+        A temporary table hides the view of its name until the window is another.
+
+        Args:
+            queries: Only what these read, themselves or through views; None is all.
+        """
+        wanted = None if queries is None else self._read_by(queries)
         for name in self._once:
-            kept, view = database.name(f"{name} kept"), database.name(name)
-            self.con.execute(f"create or replace temp table {kept} as from {view}")
-            self.con.execute(f"create or replace view {view} as from {kept}")
+            if name not in self._settled and (wanted is None or name in wanted):
+                quoted = database.name(name)
+                self.con.execute(f"create temp table {quoted} as from memory.main.{quoted}")
+                self._settled.append(name)
+
+    def _read_by(self, queries: Iterable[str]) -> set[str]:
+        """Return the shared views that queries read, and those that these read."""
+        found: set[str] = set()
+        waiting = list(queries)
+        while waiting:
+            new = set(_READ.findall(waiting.pop())) & self._queries.keys() - found
+            found |= new
+            waiting += [self._queries[name] for name in new]
+        return found
 
     def newest(self) -> datetime | None:
         """Return the time of the newest line that was collected, in UTC; None where none was."""
@@ -88,6 +116,11 @@ class Views:
             self.con, "select epoch_us(max(until)) from coverage where until <= getvariable('now')"
         )
         return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
+
+    def trouble(self, error: duckdb.Error) -> UserError | None:
+        """Return what to say where a query failed because a file of the lake cannot be read."""
+        broken = next((path for path in self.files if path in str(error)), None)
+        return damaged(Path(broken).parents[1], str(error).partition("\n")[0]) if broken else None
 
     def close(self) -> None:
         """Close the database."""
@@ -101,12 +134,19 @@ class Views:
 
     def _make(self, name: str, query: str) -> None:
         statement = f"create view {database.name(name)} as {query}"
-        self.con.execute(statement)
+        try:
+            self.con.execute(statement)
+        except duckdb.Error as error:
+            if trouble := self.trouble(error):
+                raise trouble from None
+            raise
         self.script.append(statement)
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
+        if there is not None:
+            agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
         since = None if name == COVERAGE else self._since  # its days are those of the adding
         files = self._lake.files(name, since) if there is not None else []
@@ -118,7 +158,10 @@ class Views:
             )
             return f"select {nothing} where false"
         source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
-        have = set(self.con.sql(f"from {source} limit 0").columns)
+        try:
+            have = set(self.con.sql(f"from {source} limit 0").columns)
+        except duckdb.Error as error:
+            raise self.trouble(error) or damaged(self._lake.path / name, error) from None
         picked = ", ".join(
             database.name(key) if key in have else f"cast(null as {kind}) as {database.name(key)}"
             for key, kind in kinds.items()
@@ -143,6 +186,7 @@ class Views:
                 try:
                     self._make(name, file.query)
                     del waiting[name]
+                    self._queries[name] = file.query
                     self._once += [name] * ("once" in file.fields)
                 except duckdb.Error as error:
                     failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
