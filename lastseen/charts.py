@@ -154,7 +154,13 @@ def _data(rows: Rows) -> alt.Data:
 def _colour(field: str, kinds: Sequence[str], width: int) -> alt.Color:
     colours = [_SERIES[number % len(_SERIES)] for number in range(len(kinds))]
     legend = (
-        alt.Legend(title=None, orient="top", labelLimit=220, columns=2 if width < WIDE else 5)
+        alt.Legend(
+            title=None,
+            orient="top",
+            labelLimit=220,
+            columns=1 if width < WIDE else 5,
+            columnPadding=28,
+        )
         if len(kinds) > 1
         else None
     )
