@@ -10,9 +10,9 @@ import duckdb
 
 from lastseen import database
 from lastseen.errors import UserError
+from lastseen.options import MEMORY
 from lastseen.views import Views
 
-MEMORY = "1GB"
 TIME = timedelta(seconds=60)
 _EXPLAIN = re.compile(r"(?is)^\s*explain(\s+analyze)?\s*(\([^)]*\))?\s*")
 

@@ -9,25 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lastseen import (
-    adhoc,
-    demo,
-    intake,
-    lint,
-    lock,
-    printing,
-    replay,
-    reports,
-    rules,
-    settings,
-    terminal,
-    tidy,
-)
+from lastseen import lock, settings
 from lastseen.errors import Exit, UserError
+from lastseen.options import MEMORY, SEVERITIES, Form
 from lastseen.period import moment, period
-from lastseen.rules import SEVERITIES
-from lastseen.views import spill
-from lastseen.workspace import Workspace
 
 
 class _Commands(TyperGroup):
@@ -39,16 +24,23 @@ class _Commands(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except UserError as error:
-            printing.say(f"error: {terminal.harmless(str(error))}")
+            _say(f"error: {error}")
             raise typer.Exit(error.code) from None
         except KeyboardInterrupt:
-            printing.say("interrupted; what was committed stays, run it again for the rest")
+            _say("interrupted; what was committed stays, run it again for the rest")
             raise typer.Exit(Exit.INTERRUPTED) from None
         except BrokenPipeError:
             # Nobody reads on. Python flushes once more at its end, so that has to go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(Exit.DONE) from None
         return result
+
+
+def _say(text: str) -> None:
+    """Tell the person at the terminal why a command stopped."""
+    from lastseen import printing, terminal
+
+    printing.say(terminal.harmless(text))
 
 
 app = typer.Typer(
@@ -85,6 +77,8 @@ def demo_command(
     ] = None,
 ) -> None:
     """Do the whole job on the shipped sample logs in a scratch project."""
+    from lastseen import demo, printing
+
     with printing.progress() as told:
         done = demo.run(folder, told)
     printing.say(f"Scratch project: {done.workspace.project.root}\n")
@@ -123,6 +117,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Ingest log files; what was added before is not added again."""
+    from lastseen import intake, printing
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     request = intake.Request(paths, form, host, zone)
     with lock.writing(space.project.lock, "add"), printing.progress() as told:
@@ -149,6 +146,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Run rules over the lake and say what is wrong."""
+    from lastseen import printing, rules, terminal
+    from lastseen.workspace import Workspace
+
     if fail_on is not None and fail_on not in SEVERITIES:
         raise UserError(f"--fail-on {fail_on}: a level is one of {', '.join(SEVERITIES)}")
     at = _moment(now)
@@ -174,6 +174,9 @@ def gaps(
     as_json: Json = False,
 ) -> None:
     """List heartbeat gaps and downtime, host by host."""
+    from lastseen import printing, rules
+    from lastseen.workspace import Workspace
+
     at = _moment(now)
     with Workspace.open(context.obj).views(at, moment(since, at)) as views:
         found = rules.gaps(views, moment(since, at), at, host)
@@ -187,17 +190,19 @@ def sql(
     query: Annotated[
         str, typer.Argument(help="One query that reads; - takes it from standard input.")
     ],
-    form: Annotated[
-        printing.Form, typer.Option("--format", help="How to print.")
-    ] = printing.Form.TABLE,
+    form: Annotated[Form, typer.Option("--format", help="How to print.")] = Form.TABLE,
     safe: Annotated[
         bool, typer.Option(help="CSV that a spreadsheet cannot take for formulas.")
     ] = False,
     timeout: Annotated[str, typer.Option(help="Stop after this long.")] = "60 seconds",
-    memory: Annotated[str, typer.Option(help="Memory the query may use.")] = adhoc.MEMORY,
+    memory: Annotated[str, typer.Option(help="Memory the query may use.")] = MEMORY,
     now: Now = "now",
 ) -> None:
     """Ask the lake in SQL; nothing but the lake can be read, and nothing written."""
+    from lastseen import adhoc, printing
+    from lastseen.views import spill
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     with space.views(_moment(now)) as views:
         adhoc.lock_down(views, spill(space.project), memory)
@@ -208,6 +213,9 @@ def sql(
 @app.command()
 def connect(context: typer.Context, now: Now = "now") -> None:
     """Write an init script for DuckDB's own shell: duckdb -init $(lastseen connect)."""
+    from lastseen import adhoc
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     with space.views(_moment(now)) as views:
         print(adhoc.init_script(views, space.project.root / ".lastseen.init.sql"))
@@ -220,6 +228,9 @@ def report(
     now: Now = "now",
 ) -> None:
     """Render a report: its text here, its page into out/."""
+    from lastseen import reports
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     rendered = reports.render(space, name, _moment(now))
     print(rendered.text)
@@ -229,6 +240,9 @@ def report(
 @app.command("lint")
 def lint_command(context: typer.Context) -> None:
     """Check every content file: formats, rules, views, reports."""
+    from lastseen import lint
+    from lastseen.workspace import Workspace
+
     found = list(lint.problems(Workspace.open(context.obj)))
     for problem in sorted(found):
         print(problem)
@@ -240,6 +254,9 @@ def lint_command(context: typer.Context) -> None:
 @app.command("replay")
 def replay_command(context: typer.Context, as_json: Json = False) -> None:
     """Read the rejects again, after their format was mended."""
+    from lastseen import printing, replay
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "replay"):
         done = replay.replay(space.project, space.lake)
@@ -249,6 +266,10 @@ def replay_command(context: typer.Context, as_json: Json = False) -> None:
 @app.command("tidy")
 def tidy_command(context: typer.Context, now: Now = "now", as_json: Json = False) -> None:
     """Compact and order the lake's files, drop what is older than `keep`, delete what nobody needs."""
+    from lastseen import printing, tidy
+    from lastseen.views import spill
+    from lastseen.workspace import Workspace
+
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "tidy"):
         done = list(tidy.tidy(space.lake, space.settings.keep, _moment(now), spill(space.project)))

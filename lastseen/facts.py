@@ -217,8 +217,14 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
     sql = _query(finding, columns, same)
     rows = [_placed(row) for row in ask(sql)]
     told = {None, finding.host}
-    shown = [name for name in _named(columns) if name not in same and any(row[name] not in told for row in rows)]
-    return Item(finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL")
+    shown = [
+        name
+        for name in _named(columns)
+        if name not in same and any(row[name] not in told for row in rows)
+    ]
+    return Item(
+        finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
+    )
 
 
 def _named(columns: Sequence[str]) -> list[str]:

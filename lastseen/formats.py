@@ -1,5 +1,7 @@
 """Reads ``ingest/``: what formats there are, what columns they give, and which one a file is of."""
 
+import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from lastseen.sqlfile import SqlFile
 REQUIRED = ("title", "files", "sniff", "covers")
 FIELDS = (*REQUIRED, "zone", "record", "skip", "general")
 COVERS = ("fleet", "host")
+CACHE = ".lastseen.schemas"
+"""The file that keeps what binding the formats gave; it may be deleted at any time."""
 COMMON = {
     "ts": pa.timestamp("us", "UTC"),
     "host": pa.string(),
@@ -199,10 +203,53 @@ def _column_problems(form: Format, bound: Any) -> Iterator[Problem]:
 
 
 def schemas(project: Project, forms: Mapping[str, Format]) -> dict[str, Any]:
-    """Return the Arrow schema of every format's table, without the partition column."""
-    with prepare(project) as con:
-        bound = {name: schema(con, form) for name, form in forms.items()}
-    return {name: pa.schema([f for f in kinds if f.name != DAY]) for name, kinds in bound.items()}
+    """Return the Arrow schema of every format's table, without the partition column.
+
+    Binding all formats takes as long as many a query, so what it gave is kept in the project's folder.
+    """
+    key = _fingerprint(project, forms)
+    cache = project.root / CACHE
+    known = _kept(cache, key)
+    if known is None:
+        with prepare(project) as con:
+            bound = {name: schema(con, form) for name, form in forms.items()}
+        known = {
+            name: pa.schema([f for f in kinds if f.name != DAY]) for name, kinds in bound.items()
+        }
+        _keep(cache, key, known)
+    return known
+
+
+def _fingerprint(project: Project, forms: Mapping[str, Format]) -> bytes:
+    """Return what changes whenever a format could give other columns."""
+    macros = project.content("ingest/macros", "*.sql")
+    texts = [duckdb.__version__, *(form.source.query for form in forms.values())]
+    texts += [*forms, *macros, *(path.read_text(encoding="utf-8") for path in macros.values())]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest().encode()
+
+
+def _kept(cache: Path, key: bytes) -> dict[str, Any] | None:
+    """Return the schemas that a run before this one found, where nothing changed since."""
+    try:
+        kept = pa.ipc.read_schema(pa.py_buffer(cache.read_bytes()))
+    except (OSError, pa.ArrowException):
+        return None
+    if (kept.metadata or {}).get(b"of") != key:
+        return None
+    return {table.name: pa.schema(list(table.type)) for table in kept}
+
+
+def _keep(cache: Path, key: bytes, found: Mapping[str, Any]) -> None:
+    """Write the schemas down, each as a struct; a folder that cannot be written has no cache."""
+    whole = pa.schema(
+        [(name, pa.struct(list(kinds))) for name, kinds in found.items()], {"of": key}
+    )
+    beside = cache.with_name(f"{cache.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(whole.serialize())
+        beside.replace(cache)
+    except OSError:
+        beside.unlink(missing_ok=True)
 
 
 def detect(forms: Mapping[str, Format], name: str, lines: Sequence[str]) -> Format:

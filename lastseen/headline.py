@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from string import Formatter
 
-from lastseen.rules import SEVERITIES, Finding, word
+from lastseen.options import SEVERITIES
+from lastseen.rules import Finding, word
 from lastseen.wording import clock, count, listed
 
 _NAMED = 3

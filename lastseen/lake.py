@@ -109,7 +109,10 @@ class Lake:
         if table is None:
             return []
         filters = [(DAY, ">=", str(since))] * bool(since) + [(DAY, "<=", str(until))] * bool(until)
-        paths = sorted(uri.removeprefix("file://") for uri in table.file_uris(filters or None))
+        paths = sorted(
+            uri.removeprefix("file://")
+            for uri in table.file_uris(file_pruning_predicate=filters or None)
+        )
         for path in paths:
             if not os.path.exists(path):  # noqa: PTH110 - one call for each of many files
                 raise damaged(self.path / name, f"{path} is gone")

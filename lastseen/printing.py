@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import count
 from typing import Any
 
@@ -13,21 +12,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from lastseen import database, terminal
 from lastseen.logfile import Result
+from lastseen.options import Form
 from lastseen.period import rfc3339
 from lastseen.rules import Finding
 
 _STALE = timedelta(days=1)
 """Logs that end so long before the moment that is judged tell nothing of it."""
-
-
-class Form(StrEnum):
-    """How `sql` prints."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    PARQUET = "parquet"
 
 
 def say(text: str) -> None:

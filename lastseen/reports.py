@@ -6,7 +6,7 @@ The engine knows no report by name. Templates are given the facts and ask for ro
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +15,13 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.loaders import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
 
 from lastseen import adhoc, charts, facts, madeup, strips, wording
 from lastseen.errors import Problem, UserError
 from lastseen.facts import Ask, Facts
 from lastseen.project import Project
 from lastseen.terminal import harmless
-from lastseen.views import Views, spill
+from lastseen.views import spill
 from lastseen.workspace import Workspace
 
 FOLDER = "reports"
@@ -70,9 +69,15 @@ def problems(space: Workspace) -> Iterator[Problem]:
     files = space.project.content(FOLDER, "*.j2")
     try:
         with space.views(EPOCH) as views:
+            views.settle()
             adhoc.lock_down(views, spill(space.project))
+            ask = facts.asker(views)
+            trials = [
+                (facts.tell([], [], EPOCH, ask), ask),
+                (madeup.facts(EPOCH), madeup.asker(views)),
+            ]
             for file, path in files.items():
-                yield from _template_problems(space.project, file, path, views)
+                yield from _template_problems(space.project, file, path, trials)
     except UserError as error:
         yield Problem(
             space.project.root,
@@ -81,7 +86,9 @@ def problems(space: Workspace) -> Iterator[Problem]:
         )
 
 
-def _template_problems(project: Project, file: str, path: Path, views: Views) -> Iterator[Problem]:
+def _template_problems(
+    project: Project, file: str, path: Path, trials: Sequence[tuple[Facts, Ask]]
+) -> Iterator[Problem]:
     name, _, part = file.removesuffix(".j2").rpartition(".")
     if part not in PARTS or not name:
         yield Problem(
@@ -92,10 +99,9 @@ def _template_problems(project: Project, file: str, path: Path, views: Views) ->
         yield Problem(
             path, 0, f"there is no {name}.html.j2 beside it; the page is what makes a report"
         )
-    ask = facts.asker(views)
     try:
-        _render(project, file, facts.tell([], [], EPOCH, ask), ask)
-        _render(project, file, madeup.facts(EPOCH), madeup.asker(views))
+        for told, ask in trials:
+            _render(project, file, told, ask)
     except UserError as error:
         where, _, what = str(error).removeprefix(f"{path}:").partition(": ")
         yield Problem(path, int(where), what) if where.isdigit() else Problem(path, 0, str(error))
@@ -114,7 +120,7 @@ def _parts(project: Project, name: str) -> dict[str, str]:
 
 
 def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
-    """Render one template.
+    """Render one template; whatever wrote it, no control or bidi character is in the result.
 
     Raises:
         UserError: with the line of the template at which it went wrong.
@@ -123,11 +129,11 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
     path = project.content(FOLDER, "*.j2")[file]
     try:
         template = environment.get_template(file)
-        return template.render(**vars(told), rows=ask)
+        return harmless(template.render(**vars(told), rows=ask))
     except TemplateSyntaxError as error:
         raise UserError(f"{error.filename or path}:{error.lineno}: {error.message}") from None
     except TemplateNotFound as error:
-        raise UserError(f"{path}: it includes {error}, which is not there") from None
+        raise UserError(f"{_place(error, path)}: there is no template {error.name}") from None
     except (
         TemplateError,
         UserError,
@@ -141,7 +147,7 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
 
 
 def _environment(project: Project, html: bool, told: Facts) -> SandboxedEnvironment:  # noqa: FBT001 - a fact of the file
-    """Return where a project's templates run: sandboxed, every name must be known, all text made harmless."""
+    """Return where a project's templates run: sandboxed, and every name must be known."""
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(list(project.layers(FOLDER))),
         undefined=StrictUndefined,
@@ -181,10 +187,8 @@ GLOBALS: dict[str, Any] = {
 
 
 def shown(value: object) -> object:
-    """Make what a template writes harmless; escaping comes after it."""
-    if isinstance(value, Markup | StrictUndefined):
-        return value
-    return harmless(value if isinstance(value, str) else wording.cell(value))
+    """Write what is no text as tables do; escaping comes after it."""
+    return value if isinstance(value, str | StrictUndefined) else wording.cell(value)
 
 
 def with_policy(page: str) -> str:

@@ -12,6 +12,7 @@ import duckdb
 
 from lastseen import database, sqlfile
 from lastseen.errors import Problem, UserError
+from lastseen.options import SEVERITIES
 from lastseen.period import period, spell
 from lastseen.project import Project
 from lastseen.sqlfile import SqlFile
@@ -19,7 +20,6 @@ from lastseen.views import Views, Window
 
 REQUIRED = ("title", "severity", "window", "alert")
 FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
-SEVERITIES = ("low", "medium", "high", "critical")
 CAUSES = (
     "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
     "osquery-stalled", "mdm-channel", "push-certificate", "identity-certificate", "tls-trust",
@@ -132,9 +132,10 @@ def check(
         UserError: a rule does not run.
     """
     found: list[Finding] = []
-    for rule in rules.values():
+    for rule in sorted(rules.values(), key=lambda rule: rule.window):
         own = until - rule.window
         views.window(Window(min(own, since) if since else own, until))
+        views.settle(one.source.query for one in rules.values() if one.window == rule.window)
         found += run(views, rule)
     return sorted(
         found, key=lambda f: (-SEVERITIES.index(f.severity), f.rule, f.since, f.host or "")

@@ -1,7 +1,7 @@
 """The lake's tables as DuckDB views, and over them the views that rules share."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from lastseen.sqlfile import SqlFile
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
+_READ = re.compile(r"\b(?:from|join)\s+(\w+)")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class Views:
         """The statements that made the views, for another DuckDB to run."""
         self.now = now
         self._lake = lake
+        self._queries: dict[str, str] = {}
+        """The shared views, each after those that it reads."""
         self._once: list[str] = []
+        self._settled: list[str] = []
+        self._window: Window | None = None
         self._since = since.date() if since else None
         own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
         mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
@@ -74,14 +79,36 @@ class Views:
     def window(self, window: Window) -> None:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
         values = {"since": window.since, "until": window.until, "now": self.now}
-        database.set_variables(self.con, values)
+        if window != self._window:
+            database.set_variables(self.con, values)
+            for name in self._settled:
+                self.con.execute(f"drop table temp.{database.name(name)}")
+            self._window, self._settled = window, []
 
-    def settle(self) -> None:
-        """Keep what views with `once:` say of the window that is set; others read them many times."""
+    def settle(self, queries: Iterable[str] | None = None) -> None:
+        """Keep what views with `once:` say of the window that is set; others read them many times.
+
+        A temporary table hides the view of its name until the window is another.
+
+        Args:
+            queries: Only what these read, themselves or through views; None is all.
+        """
+        wanted = None if queries is None else self._read_by(queries)
         for name in self._once:
-            kept, view = database.name(f"{name} kept"), database.name(name)
-            self.con.execute(f"create or replace temp table {kept} as from {view}")
-            self.con.execute(f"create or replace view {view} as from {kept}")
+            if name not in self._settled and (wanted is None or name in wanted):
+                quoted = database.name(name)
+                self.con.execute(f"create temp table {quoted} as from memory.main.{quoted}")
+                self._settled.append(name)
+
+    def _read_by(self, queries: Iterable[str]) -> set[str]:
+        """Return the shared views that queries read, and those that these read."""
+        found: set[str] = set()
+        waiting = list(queries)
+        while waiting:
+            new = set(_READ.findall(waiting.pop())) & self._queries.keys() - found
+            found |= new
+            waiting += [self._queries[name] for name in new]
+        return found
 
     def newest(self) -> datetime | None:
         """Return the time of the newest line that was collected, in UTC; None where none was."""
@@ -163,6 +190,7 @@ class Views:
                 try:
                     self._make(name, file.query)
                     del waiting[name]
+                    self._queries[name] = file.query
                     self._once += [name] * ("once" in file.fields)
                 except duckdb.Error as error:
                     failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))

@@ -7,11 +7,15 @@
 -- before the first log that would have shown the host is not here at all.
 --
 with
+    allowances as (
+        select host, epoch_us(heartbeat_period + heartbeat_grace) as allowed from hosts
+    ),
     beats as (
-        select host, min(ts) as first_ts, max(ts) as last_ts
+        -- no gap is shorter than the shortest that counts, so none begins and ends in one bucket
+        select host, min(epoch_us(ts)) as first_us, max(epoch_us(ts)) as last_us
         from checkins
         where ts >= getvariable('since') - interval 7 days
-        group by host, time_bucket(interval 1 minute, ts)
+        group by host, epoch_us(ts) // greatest((select min(allowed) from allowances), 1)
     ),
     watermarks as (
         select host, min(since) as since, max(until) as until from watches group by host
@@ -19,24 +23,25 @@ with
     steps as (
         select
             host,
-            last_ts as since,
-            lead(first_ts) over (partition by host order by first_ts) as back,
+            last_us,
+            lead(first_us) over (partition by host order by first_us) as back_us
         from beats
     ),
     long as (
         select
             s.host,
-            s.since,
-            coalesce(s.back, w.until) as until,
-            s.back is null as still,
+            make_timestamptz(s.last_us) as since,
+            coalesce(make_timestamptz(s.back_us), w.until) as until,
+            s.back_us is null as still,
             h.heartbeat_period + h.heartbeat_grace as allowed,
-            s.since < w.since as before_all
+            make_timestamptz(s.last_us) < w.since as before_all
         from steps as s
+        join allowances as a on a.host = s.host
         join hosts as h on h.host = s.host
         left join watermarks as w on w.host = s.host
         where
-            coalesce(s.back, w.until) - s.since > h.heartbeat_period + h.heartbeat_grace
-            and coalesce(s.back, w.until) > getvariable('since')
+            coalesce(s.back_us, epoch_us(w.until)) - s.last_us > a.allowed
+            and coalesce(s.back_us, epoch_us(w.until)) > epoch_us(getvariable('since'))
     ),
     judged as (
         select

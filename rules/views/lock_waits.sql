@@ -2,6 +2,7 @@
 --
 -- From Fleet's log (MySQL errors 1205, 1213 and 1615), from MySQL's own, and from the Mac
 -- (SQLite's "database is locked"). `kind` is deadlock, lock wait, prepared statement or sqlite.
+-- What MySQL tells within two seconds of Fleet is the same trouble, and Fleet knows the request.
 --
 with
     told as (
@@ -65,4 +66,14 @@ select
     t.line
 from told as t
 left join aliases as a on lower(t.host) = a.alias
-where t.ts < getvariable('until')
+where
+    t.ts < getvariable('until')
+    and not (
+        t."table" = 'mysql_error'
+        and exists (
+            from told as f
+            where
+                f."table" = 'fleet_server'
+                and f.ts between t.ts - interval 2 seconds and t.ts + interval 2 seconds
+        )
+    )
