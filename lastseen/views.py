@@ -121,8 +121,12 @@ class Views:
 
     def trouble(self, error: duckdb.Error) -> UserError | None:
         """Return what to say where a query failed because a file of the lake cannot be read."""
-        broken = next((path for path in self.files if path in str(error)), None)
-        return damaged(Path(broken).parents[1], str(error).partition("\n")[0]) if broken else None
+        text = str(error).partition("\n")[0]
+        broken = next((path for path in self.files if path in text), None)
+        if broken:
+            return damaged(Path(broken).parents[1], text)
+        # DuckDB names the kind of each error of its own; what its Parquet reader lets through has none.
+        return None if re.match(r"[A-Z][\w ]* Error: ", text) else damaged(self._lake.path, text)
 
     def close(self) -> None:
         """Close the database."""
