@@ -50,7 +50,7 @@ def run(views: Views, query: str, limit: timedelta = TIME) -> Any:
             f"the query needs more memory than it may have: {_first_line(error)}; give --memory"
         ) from None
     except duckdb.Error as error:
-        raise UserError(f"{error}") from None
+        raise views.trouble(error) or UserError(f"{error}") from None
     finally:
         timer.cancel()
 

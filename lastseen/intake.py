@@ -139,9 +139,9 @@ def _files(request: Request, spool: Path) -> Iterator[LogFile]:
 
 
 def _name(path: Path, below: Path | None) -> str:
-    """Return what rows call a file: its path as the user gave it."""
-    told = path.relative_to(below) if below and path.is_relative_to(below) else path
-    return os.fsencode(told).decode(errors="backslashreplace")
+    """Return what rows call a file: its path as the user gave it, with odd bytes spelled out."""
+    given = path.relative_to(below) if below and path.is_relative_to(below) else path
+    return os.fsencode(given).decode(errors="backslashreplace")
 
 
 def _regular(path: Path, spool: Path) -> Path:

@@ -146,7 +146,7 @@ class Lake:
                 configuration=_CONFIGURATION,
             )
         old = pa.schema(table.schema().to_arrow())
-        _agree(name, old, schema)
+        agree(name, old, schema)
         new = [column for column in schema if column.name not in old.names]
         if new:
             table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
@@ -163,7 +163,7 @@ class Writer:
         self._root = lake.path / name
         there = lake.schema(name)
         if there is not None:
-            _agree(name, there, schema)
+            agree(name, there, schema)
         self._parts = PartWriter(self._root, schema)
         self._closed: list[Part] = []
 
@@ -266,7 +266,7 @@ def delta_schema(schema: Any) -> Any:
     return pa.schema(columns)
 
 
-def _agree(table: str, old: Any, new: Any) -> None:
+def agree(table: str, old: Any, new: Any) -> None:
     """Refuse a column whose type changed.
 
     Raises:

@@ -6,7 +6,7 @@ The engine knows no report by name. Templates are given the facts and ask for ro
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from lastseen.errors import Problem, UserError
 from lastseen.facts import Ask, Facts
 from lastseen.project import Project
 from lastseen.terminal import harmless
-from lastseen.views import Views, spill
+from lastseen.views import spill
 from lastseen.workspace import Workspace
 
 FOLDER = "reports"
@@ -69,9 +69,15 @@ def problems(space: Workspace) -> Iterator[Problem]:
     files = space.project.content(FOLDER, "*.j2")
     try:
         with space.views(EPOCH) as views:
+            views.settle()
             adhoc.lock_down(views, spill(space.project))
+            ask = facts.asker(views)
+            trials = [
+                (facts.tell([], [], EPOCH, ask), ask),
+                (madeup.facts(EPOCH), madeup.asker(views)),
+            ]
             for file, path in files.items():
-                yield from _template_problems(space.project, file, path, views)
+                yield from _template_problems(space.project, file, path, trials)
     except UserError as error:
         yield Problem(
             space.project.root,
@@ -80,7 +86,9 @@ def problems(space: Workspace) -> Iterator[Problem]:
         )
 
 
-def _template_problems(project: Project, file: str, path: Path, views: Views) -> Iterator[Problem]:
+def _template_problems(
+    project: Project, file: str, path: Path, trials: Sequence[tuple[Facts, Ask]]
+) -> Iterator[Problem]:
     name, _, part = file.removesuffix(".j2").rpartition(".")
     if part not in PARTS or not name:
         yield Problem(
@@ -91,10 +99,9 @@ def _template_problems(project: Project, file: str, path: Path, views: Views) ->
         yield Problem(
             path, 0, f"there is no {name}.html.j2 beside it; the page is what makes a report"
         )
-    ask = facts.asker(views)
     try:
-        _render(project, file, facts.tell([], [], EPOCH, ask), ask)
-        _render(project, file, madeup.facts(EPOCH), madeup.asker(views))
+        for told, ask in trials:
+            _render(project, file, told, ask)
     except UserError as error:
         where, _, what = str(error).removeprefix(f"{path}:").partition(": ")
         yield Problem(path, int(where), what) if where.isdigit() else Problem(path, 0, str(error))
@@ -126,7 +133,7 @@ def _render(project: Project, file: str, told: Facts, ask: Ask) -> str:
     except TemplateSyntaxError as error:
         raise UserError(f"{error.filename or path}:{error.lineno}: {error.message}") from None
     except TemplateNotFound as error:
-        raise UserError(f"{path}: it includes {error}, which is not there") from None
+        raise UserError(f"{_place(error, path)}: there is no template {error.name}") from None
     except (
         TemplateError,
         UserError,

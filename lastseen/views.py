@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake
+from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, agree, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
@@ -119,6 +119,15 @@ class Views:
         )
         return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
 
+    def trouble(self, error: duckdb.Error) -> UserError | None:
+        """Return what to say where a query failed because a file of the lake cannot be read."""
+        text = str(error).partition("\n")[0]
+        broken = next((path for path in self.files if path in text), None)
+        if broken:
+            return damaged(Path(broken).parents[1], text)
+        # DuckDB names the kind of each error of its own; what its Parquet reader lets through has none.
+        return None if re.match(r"[A-Z][\w ]* Error: ", text) else damaged(self._lake.path, text)
+
     def close(self) -> None:
         """Close the database."""
         self.con.close()
@@ -132,10 +141,15 @@ class Views:
     def _make(self, name: str, query: str) -> None:
         quoted = database.name(name)
         statement = f"create view {quoted} as {query}"
-        self.con.execute(statement)
-        # Until all views are made, an empty table hides this one: DuckDB binds all that a new view reads,
-        # and all that those read, and so on down to the files, over and over.
-        self.con.execute(f"create temp table {quoted} as from memory.main.{quoted} limit 0")
+        try:
+            self.con.execute(statement)
+            # Until all views are made, an empty table hides this one: DuckDB binds all that a new view reads,
+            # and all that those read, and so on down to the files, over and over.
+            self.con.execute(f"create temp table {quoted} as from memory.main.{quoted} limit 0")
+        except duckdb.Error as error:
+            if trouble := self.trouble(error):
+                raise trouble from None
+            raise
         self.script.append(statement)
         self._hidden.append(name)
 
@@ -147,6 +161,8 @@ class Views:
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
         there = self._lake.schema(name)
+        if there is not None:
+            agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
         since = None if name == COVERAGE else self._since  # its days are those of the adding
         files = self._lake.files(name, since) if there is not None else []
@@ -158,7 +174,10 @@ class Views:
             )
             return f"select {nothing} where false"
         source = f"read_parquet({database.literal(files)}, union_by_name = true, hive_partitioning = false)"
-        have = set(self.con.sql(f"from {source} limit 0").columns)
+        try:
+            have = set(self.con.sql(f"from {source} limit 0").columns)
+        except duckdb.Error as error:
+            raise self.trouble(error) or damaged(self._lake.path / name, error) from None
         picked = ", ".join(
             database.name(key) if key in have else f"cast(null as {kind}) as {database.name(key)}"
             for key, kind in kinds.items()

@@ -51,7 +51,9 @@ def test_every_shared_view_is_listed_with_its_title() -> None:
 
 
 def test_every_shipped_format_and_rule_is_listed_in_the_readme() -> None:
-    names = [path.stem for folder in ("ingest", "rules") for path in (shipped() / folder).glob("*.sql")]
+    names = [
+        path.stem for folder in ("ingest", "rules") for path in (shipped() / folder).glob("*.sql")
+    ]
 
     assert [name for name in names if f"`{name}`" not in README] == []
 

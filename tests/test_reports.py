@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lastseen import coverage, formats, reports
+from lastseen import coverage, formats, lint, reports
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
-from lastseen.facts import gather
+from lastseen.facts import Facts, gather
 from lastseen.headline import Ground, Headline, Tally, headline
 from lastseen.lake import COVERAGE
 from lastseen.parquet import DAY
-from lastseen.project import Project
+from lastseen.project import Project, shipped
 from lastseen.reports import Rendered
 from lastseen.rules import Finding
 from lastseen.workspace import Workspace
@@ -32,6 +33,7 @@ HOSTILE = [
     "\x1b[31mred\x1b[0m\x07",
 ]
 PAGE_LIMIT = 2_000_000
+README = (shipped() / "reports" / "README.md").read_text(encoding="utf-8")
 
 
 def ago(**span: float) -> datetime:
@@ -97,14 +99,17 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     )
     lay(space, "fleet_server", "fleet", [
         {
-            "ts": ago(minutes=50 + number), "host": f"host {text}", "component": "http", "uri": f"/api/{text}", "took_s": 1.0,
-            "message": f"{words} {text}",
+            "ts": ago(minutes=50 + number), "host": f"host {text}", "component": "http",
+            "uri": f"/api/{text}", "took_s": 1.0, "message": f"{words} {text}",
         }
         for number, text in enumerate(HOSTILE)
         for words in ("x509: certificate has expired", "Error 1213: Deadlock found")
     ])  # fmt: skip
     lay(space, "fleet_hosts", "fleet", [
-        {"ts": ago(minutes=1), "host": f"host {text}", "os_version": f"OS {text}", "platform": "darwin", "seen_time": ago(minutes=3)}
+        {
+            "ts": ago(minutes=1), "host": f"host {text}", "os_version": f"OS {text}", "platform": "darwin",
+            "seen_time": ago(minutes=3),
+        }
         for text in HOSTILE
     ])  # fmt: skip
     return reports.render(space, "nightly", NOW)
@@ -130,13 +135,14 @@ class Look:
         self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page.on("console", lambda message: self.told.append(f"console: {message.text}"))
         self.page.on("pageerror", lambda error: self.told.append(f"error: {error}"))
-        self.page.on(
-            "dialog",
-            lambda dialog: (self.told.append(f"dialog: {dialog.message}"), dialog.dismiss()),
-        )
+        self.page.on("dialog", self._spoke)
         self.page.on("request", self._asked)
         self.page.goto(path.as_uri())
         self.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+    def _spoke(self, dialog: Any) -> None:
+        self.told.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith("file:") or request.resource_type != "document":
@@ -338,11 +344,11 @@ def test_braces_in_what_a_log_says_are_no_places_to_fill() -> None:
 def test_two_thousand_hosts_stay_below_two_megabytes(space: Workspace) -> None:
     hours = [("up-{}", 0.0), ("silent-{}", 4.0)]
     spans = [
-        (name.format(number), ago(hours=25), ago(hours=gone))
+        (name.format(number), ago(hours=8), ago(hours=gone))
         for name, gone in hours
         for number in range(1000)
     ]
-    rows = [row for host, since, until in spans for row in list(beats(host, since, until))[::1]]
+    rows = [row for host, since, until in spans for row in beats(host, since, until)]
     lay(space, "nginx_access", "fleet", sorted(rows, key=lambda row: row["ts"]))
     rendered = reports.render(space, "nightly", NOW)
 
@@ -378,30 +384,40 @@ def test_an_unknown_report_is_an_error_that_names_the_known_ones(space: Workspac
         reports.render(space, "weekly", NOW)
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "what"),
-    [
-        ("a\n{{ nothing }}", 2, "'nothing' is undefined"),
-        ("a\nb\n{% if %}", 3, "Expected an expression"),
-        (
-            "{% for row in rows('from hosts') %}\n{{ row.hots }}\n{% endfor %}",
-            2,
-            "no attribute 'hots'",
-        ),
-        ("a\n{{ rows('select hots from hosts') }}", 2, '"hots" not found'),
-        ("{{ rows('drop view hosts') }}", 1, "only queries that read"),
-        ("{{ rows(\"from read_text('/etc/passwd')\") }}", 1, "disabled"),
-        ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
-    ],
-)
-def test_lint_names_the_file_and_line_of_a_wrong_template(
-    space: Workspace, text: str, line: int, what: str
-) -> None:
-    path = template(space, "own.html.j2", text)
+WRONG = [
+    ("a\n{{ nothing }}", 2, "'nothing' is undefined"),
+    ("a\nb\n{% if %}", 3, "Expected an expression"),
+    ("{% for row in rows('from hosts') %}\n{{ row.hots }}\n{% endfor %}", 2, "no attribute 'hots'"),
+    ("a\n{{ rows('select hots from hosts') }}", 2, '"hots" not found'),
+    ("{{ rows('drop view hosts') }}", 1, "only queries that read"),
+    ("{{ rows(\"from read_text('/etc/passwd')\") }}", 1, "disabled"),
+    ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
+    ("{% include 'nowhere.html' %}", 1, "there is no template nowhere.html"),
+]
+
+
+def test_lint_names_the_file_and_line_of_a_wrong_template(space: Workspace) -> None:
+    paths = [
+        template(space, f"own{number}.html.j2", text) for number, (text, *_) in enumerate(WRONG)
+    ]
     found = list(reports.problems(space))
 
-    assert [(problem.path, problem.line) for problem in found] == [(path, line)]
-    assert what in found[0].what
+    assert [(one.path, one.line) for one in found] == [
+        (path, line) for path, (_, line, _) in zip(paths, WRONG, strict=True)
+    ]
+    assert [
+        what for one, (*_, what) in zip(found, WRONG, strict=True) if what not in one.what
+    ] == []
+
+
+def test_a_template_of_no_report_is_refused(space: Workspace) -> None:
+    template(space, "lonely.text.j2", "a")
+    template(space, "nightly.pdf.j2", "a")
+    found = [problem.what for problem in reports.problems(space)]
+
+    assert len(found) == 2
+    assert "there is no lonely.html.j2" in found[0]
+    assert "PART is one of subject, text, html" in found[1]
 
 
 def test_a_query_cannot_reach_outside_the_lake(space: Workspace) -> None:
@@ -412,3 +428,26 @@ def test_a_query_cannot_reach_outside_the_lake(space: Workspace) -> None:
 
 def test_the_shipped_templates_are_sound(space: Workspace) -> None:
     assert list(reports.problems(space)) == []
+
+
+def test_readme_names_all_that_a_template_is_given() -> None:
+    told = [field.name for field in fields(Facts)]
+    names = [*told, "rows", *reports.GLOBALS, *reports.filters(NOW)]
+    table = "\n".join(line for line in README.splitlines() if line.startswith("|"))
+
+    assert [name for name in names if not re.search(rf"`{name}[`(]", table)] == []
+
+
+def test_lint_names_an_open_place_in_a_rules_clause(space: Workspace) -> None:
+    rule = space.project.root / "rules" / "own.sql"
+    rule.parent.mkdir()
+    rule.write_text(
+        "-- title: Own\n-- severity: low\n-- window: 1 day\n-- alert: {host}\n-- together: {hosts} {reson}\n--\n"
+        "-- Prose.\n--\nselect host, snapshot_at as since, snapshot_at as until, platform as reason from hosts\n",
+        encoding="utf-8",
+    )
+    found = [problem for problem in lint.problems(space) if problem.path == rule]
+
+    assert [(problem.line, problem.what.partition(",")[0]) for problem in found] == [
+        (5, "together names 'reson'")
+    ]

@@ -53,7 +53,10 @@ select
         own.heartbeat_grace, kind.heartbeat_grace, everyone.heartbeat_grace
     ) as heartbeat_grace,
     coalesce(own.pending_after, kind.pending_after, everyone.pending_after) as pending_after,
-    coalesce(own.verifying_after, kind.verifying_after, everyone.verifying_after) as verifying_after
+    coalesce(
+        own.verifying_after, kind.verifying_after, everyone.verifying_after
+    ) as verifying_after,
+    coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after
 from known
 join policy as everyone on everyone.scope = 'all'
 left join policy as kind on kind.scope = 'platform' and lower(kind.name) = lower(known.platform)
