@@ -61,7 +61,7 @@ with
             seen_time is null
             and snapshot_at is not null
             and lower(coalesce(mdm_enrollment_status, '')) <> 'pending'
-            and host not in (from checkins select host)
+            and host not in (from contacts select host)
             and snapshot_at - coalesce(last_enrolled_at, timestamptz '2001-01-02 00:00:00+00')
             > interval 1 hour
     )

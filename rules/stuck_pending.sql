@@ -13,7 +13,7 @@
 -- are pending too: then it is the push certificate or the server.
 --
 with
-    alive as (select host, max(ts) as last_checkin from checkins group by host),
+    alive as (select host, max(last_ts) as last_checkin from contacts group by host),
     judged as (
         select
             p.*,

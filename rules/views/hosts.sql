@@ -15,7 +15,7 @@ with
     ),
     others as (
         select distinct host
-        from checkins
+        from contacts
         where
             host is not null
             and host not in (from inventory select host)

@@ -26,4 +26,4 @@ where
     s.having_it * 2 > z.hosts
     and s.having_it > 2
     and (s.format, h.host) not in (from own select (format, host))
-    and h.host in (from checkins select host)
+    and h.host in (from contacts select host)

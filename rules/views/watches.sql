@@ -6,7 +6,7 @@
 -- and the snapshot nothing came.
 --
 select distinct c.host, v.since, v.until
-from (select distinct host, "table" from checkins) as c
+from (select distinct host, "table" from contacts) as c
 join covered as v on v.format = c."table" and v.covers = 'fleet' and v.format <> 'fleet_hosts'
 union all
 select host, seen_time as since, ts as until
