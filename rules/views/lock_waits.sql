@@ -18,9 +18,7 @@ with
             'fleet_server' as "table"
         from fleet_server
         where
-            contains(message, 'Error 1205')
-            or contains(message, 'Error 1213')
-            or contains(message, 'Error 1615')
+            (contains(message, 'Error 1') and regexp_matches(message, 'Error 1(205|213|615)'))
             or contains(message, 'Lock wait timeout')
             or contains(message, 'Deadlock found')
         union all
