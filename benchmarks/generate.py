@@ -92,7 +92,8 @@ _TEMPLATES = (
     ("powerd", "com.apple.powerd", "sleepWake", "Process assertiond(%d) created PreventUserIdleSystemSleep %s"),
     ("kernel", "", "", "AppleKeyStore: operation %d (pid: %d sel: 7 ret: 0)"),
     ("softwareupdated", "com.apple.SoftwareUpdate", "SUOSU", "Scan %d for updates finished with %d results"),
-    ("nsurlsessiond", "com.apple.CFNetwork", "Summary", "Task <%x>.<%d> summary for task success {response_status=200}"),
+    ("nsurlsessiond", "com.apple.CFNetwork", "Summary",
+     "Task <%x>.<%d> summary for task success {response_status=200}"),
 )  # fmt: skip
 
 
