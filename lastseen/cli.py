@@ -37,7 +37,7 @@ class _Commands(TyperGroup):
             if error.filename is None:
                 raise
             why = (error.strerror or str(error)).lower()
-            printing.say(f"error: {terminal.harmless(str(error.filename))}: {why}")
+            _say(f"error: {error.filename}: {why}")
             raise typer.Exit(Exit.USAGE) from None
         return result
 
