@@ -5,7 +5,7 @@
 -- window:   24 hours
 -- alert:    {what} ({events} times, last at {until})
 -- together: {short}{for_hosts} {when}
--- rows:     certificate_errors
+-- rows:     certificate_errors (host, purpose)
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.
 -- A push certificate concerns every host at once, and Fleet keeps using the old one after a

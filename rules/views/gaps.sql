@@ -7,24 +7,19 @@
 -- before the first log that would have shown the host is not here at all.
 --
 with
-    allowances as (
-        select host, epoch_us(heartbeat_period + heartbeat_grace) as allowed from hosts
-    ),
+    allowances as (select host, epoch_us(heartbeat_period + heartbeat_grace) as allowed from hosts),
     beats as (
         -- no gap is shorter than the shortest that counts, so none begins and ends in one bucket
         select host, min(epoch_us(ts)) as first_us, max(epoch_us(ts)) as last_us
         from checkins
         where ts >= getvariable('since') - interval 7 days
-        group by host, epoch_us(ts) // greatest((select min(allowed) from allowances), 1)
+        group by host, divide(epoch_us(ts), greatest((select min(allowed) from allowances), 1))
     ),
     watermarks as (
         select host, min(since) as since, max(until) as until from watches group by host
     ),
     steps as (
-        select
-            host,
-            last_us,
-            lead(first_us) over (partition by host order by first_us) as back_us
+        select host, last_us, lead(first_us) over (partition by host order by first_us) as back_us
         from beats
     ),
     long as (
