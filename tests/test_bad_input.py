@@ -206,7 +206,7 @@ def test_a_missing_file_does_not_keep_the_others_out(
 def as_nobody(project: Project, *words: str) -> tuple[int, str]:
     """Run the tool as a user without rights; root gives up its own first."""
     code = (
-        "import os, sys; import lastseen.printing, lastseen.intake, lastseen.workspace; from lastseen.cli import main; "
+        "import os, sys; from lastseen.cli import main; import lastseen.lint, lastseen.printing; "
         "os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534)); "
         "sys.argv = ['lastseen', *sys.argv[1:]]; main()"
     )
