@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -110,7 +111,7 @@ class Lake:
             return []
         filters = [(DAY, ">=", str(since))] * bool(since) + [(DAY, "<=", str(until))] * bool(until)
         paths = sorted(
-            uri.removeprefix("file://")
+            unquote(uri.removeprefix("file://"))
             for uri in table.file_uris(file_pruning_predicate=filters or None)
         )
         for path in paths:

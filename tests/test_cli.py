@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Runner
-from support import command, messages, process, tiny
+from support import TINY, command, ingest_format, messages, process, tiny
 
+from lastseen import formats
 from lastseen.project import Project
 
 COMMANDS = (
@@ -211,3 +212,36 @@ def test_replay_and_tidy_of_an_empty_lake_say_so(tiny_project: Project, run: Run
     assert run("-C", tiny_project.root, "replay").out == "there are no rejects\n"
     assert run("-C", tiny_project.root, "tidy").out == "the lake is empty\n"
     assert json.loads(run("-C", tiny_project.root, "tidy", "--json").out) == []
+
+
+def test_a_projects_path_may_hold_any_character(tmp_path: Path, run: Runner) -> None:
+    folder = tmp_path / "Müller & Söhne, it's #1?"
+    folder.mkdir()
+    ingest_format(Project(folder))
+    (tmp_path / "app.tiny").write_text(tiny(1))
+
+    added = run("-C", folder, "add", tmp_path / "app.tiny")
+    ran = run("-C", folder, "sql", "--format", "csv", "select count(*) as n from tiny")
+
+    assert (added.code, ran.out) == (0, "n\r\n1\r\n")
+
+
+def test_kept_schemas_follow_the_formats(tiny_project: Project, run: Runner) -> None:
+    query = ("-C", tiny_project.root, "sql", "--format", "csv", "select * exclude ts from tiny")
+    first = run(*query)
+    ingest_format(tiny_project, TINY.replace("    line\n", "    line,\n    1 as one\n"))
+
+    second = run(*query)
+
+    assert first.out.strip().endswith(",line")
+    assert second.out.strip().endswith(",line,one")
+
+
+def test_kept_schemas_that_are_damaged_are_found_again(tiny_project: Project, run: Runner) -> None:
+    query = ("-C", tiny_project.root, "sql", "--format", "csv", "select * exclude ts from tiny")
+    first = run(*query)
+    (tiny_project.root / formats.CACHE).write_bytes(b"broken")
+
+    second = run(*query)
+
+    assert (first.code, first.out) == (0, second.out)
