@@ -30,7 +30,7 @@ with
             count(*) as events,
             count(distinct host) as hosts,
             list_sort(list(distinct "table")) as logs,
-            arg_min(message, ts) as first_message
+            arg_min(message, (ts, "table", line)) as first_message
         from refusals
         group by whom, purpose
     )

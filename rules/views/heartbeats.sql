@@ -44,7 +44,7 @@ with
         group by all
     ),
     worst as (
-        select host, slot, arg_max(state, seconds) as state, max(seconds) as seconds
+        select host, slot, arg_max(state, (seconds, state)) as state, max(seconds) as seconds
         from shares
         where seconds >= 300 or middle
         group by all
