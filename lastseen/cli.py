@@ -65,12 +65,24 @@ Now = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    """Print the version and stop."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("lastseen"))
+        raise typer.Exit
+
+
 @app.callback()
 def choose(
     context: typer.Context,
     folder: Annotated[
         Path, typer.Option("-C", metavar="PROJECT", help="The project's folder.")
     ] = Path(),
+    version: Annotated[  # noqa: ARG001 - its callback has done all
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """When was each host last seen, and why isn't it now?"""
     context.obj = folder
