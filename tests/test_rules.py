@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Runner
 
 from lastseen import demo, intake, rules
 from lastseen.intake import HOST, Request
