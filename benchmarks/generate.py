@@ -92,7 +92,8 @@ _TEMPLATES = (
     ("powerd", "com.apple.powerd", "sleepWake", "Process assertiond(%d) created PreventUserIdleSystemSleep %s"),
     ("kernel", "", "", "AppleKeyStore: operation %d (pid: %d sel: 7 ret: 0)"),
     ("softwareupdated", "com.apple.SoftwareUpdate", "SUOSU", "Scan %d for updates finished with %d results"),
-    ("nsurlsessiond", "com.apple.CFNetwork", "Summary", "Task <%x>.<%d> summary for task success {response_status=200}"),
+    ("nsurlsessiond", "com.apple.CFNetwork", "Summary",
+     "Task <%x>.<%d> summary for task success {response_status=200}"),
 )  # fmt: skip
 
 
@@ -141,3 +142,30 @@ def nginx(dice: random.Random, count: int) -> Lines:
             f'"POST {_ENDPOINTS[dice.randrange(5)]} HTTP/1.1" {status} {dice.randrange(20, 4000)} "-" '
             f'"{_AGENTS[dice.randrange(5)]}"\n'
         )
+
+
+_PAGE = 100
+"""Hosts on a page of Fleet's API."""
+
+
+def inventory() -> Lines:
+    """Yield every host as Fleet's API gives it, a page a line, pulled shortly before the day's end."""
+    pulled = START + timedelta(days=1, minutes=-1)
+    seen = pulled - timedelta(seconds=30)
+    for first in range(0, HOSTS, _PAGE):
+        hosts = [
+            {
+                "id": number,
+                "uuid": host_uuid(number),
+                "hardware_serial": f"ZX{number:08d}",
+                "hostname": f"mac-{number:04d}",
+                "platform": "darwin",
+                "os_version": f"macOS 15.{number % 6}",
+                "seen_time": f"{seen:%Y-%m-%dT%H:%M:%SZ}",
+                "last_enrolled_at": "2025-10-22T14:15:00Z",
+                "mdm": {"enrollment_status": "On (automatic)", "connected_to_fleet": True},
+            }
+            for number in range(first, first + _PAGE)
+        ]
+        page = {"pulled_at": f"{pulled:%Y-%m-%dT%H:%M:%SZ}", "body": {"hosts": hosts}}
+        yield json.dumps(page, separators=(",", ":")) + "\n"

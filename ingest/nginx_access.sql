@@ -31,24 +31,28 @@ with
                 and (len(part) < 7 or part[7] = '' or starts_with(part[7], ' ')),
                 false
             ) as plain,
-            case when not plain then regexp_extract(
-                text,
-                '^(?:.*?(\S*) ?nginx\S*(?:: |\s+\| ))?(\S+) \S+ ([^"]*) ?\[([^\]"]+)\] "(.*?)'
-                || '(?:" ?\d{0,2}|" (\d{3}) (\d+|-)(?: "(.*?)(?:" "(.*?)'
-                || '(?:"((?: "[^"]*"| \w+="[^"]*"| [^" ]+)*))?)?)?)?$',
-                [
-                    'machine',
-                    'client',
-                    'user',
-                    'time',
-                    'request',
-                    'status',
-                    'bytes',
-                    'referer',
-                    'agent',
-                    'rest'
-                ]
-            ) end as odd
+            case
+                when not plain
+                then
+                    regexp_extract(
+                        text,
+                        '^(?:.*?(\S*) ?nginx\S*(?:: |\s+\| ))?(\S+) \S+ ([^"]*) ?\[([^\]"]+)\] "(.*?)'
+                        || '(?:" ?\d{0,2}|" (\d{3}) (\d+|-)(?: "(.*?)(?:" "(.*?)'
+                        || '(?:"((?: "[^"]*"| \w+="[^"]*"| [^" ]+)*))?)?)?)?$',
+                        [
+                            'machine',
+                            'client',
+                            'user',
+                            'time',
+                            'request',
+                            'status',
+                            'bytes',
+                            'referer',
+                            'agent',
+                            'rest'
+                        ]
+                    )
+            end as odd
         from split
     ),
     fields as (

@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen.errors import UserError
-from lastseen.records import Chunk
+from lastseen.records import HUGE, Chunk
 
 REASON = "reject"
 """A format's column of this name says why a row is none; it is not stored."""
+_HUGE = f"over {HUGE >> 20} MB long; nothing that writes logs writes such a line"
+_REST = "the rest of a line that was read before its end; read the file once it is complete"
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -46,14 +49,20 @@ class Account:
 
     def feed(self, chunk: Chunk) -> Chunk:
         """Note a chunk on its way into the query; return what of it is for the query to read."""
-        self._open.append(_Open(chunk, np.zeros(len(chunk.lines), bool)))
-        if chunk.lines[0] != self._rest:
+        now = _Open(chunk, np.zeros(len(chunk.lines), bool))
+        readable = np.ones(len(chunk.lines), bool)
+        if len(chunk.huge):
+            readable[chunk.huge] = False
+            now.reasons.append((chunk.lines[chunk.huge], pa.array([_HUGE] * len(chunk.huge))))
+        if chunk.lines[0] == self._rest:
+            readable[0] = False
+            now.reasons.append((chunk.lines[:1], pa.array([_REST])))
+        self._open.append(now)
+        if readable.all():
             return chunk
-        note = pa.array(
-            ["the rest of a line that was read before its end; read the file once it is complete"]
-        )
-        self._open[-1].reasons.append((chunk.lines[:1], note))
-        return Chunk(chunk.lines[1:], chunk.texts[1:])
+        # Arrow cannot yet pick from string views; this is for a chunk in a million.
+        texts = [chunk.texts[int(place)].as_py() for place in np.flatnonzero(readable)]
+        return Chunk(chunk.lines[readable], pa.array(texts, pa.string_view()))
 
     def take(self, batch: Any) -> Any:
         """Note rows that came out; return those that are rows.

@@ -96,9 +96,9 @@ def _bars(rows: Rows, total: Rows, order: Sequence[str], width: int) -> Any:
     kinds = sorted({row["colour"] for row in rows})
     base = alt.Chart(_data(rows))
     body = base.mark_bar(height=14).encode(
-        x=alt.X("sum(n):Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
+        x=alt.X("sum(n):Q", title=None, axis=alt.Axis(tickCount=4, tickMinStep=1, format="~s")),
         y=y,
-        color=_colour("colour", kinds),
+        color=_colour("colour", kinds, width),
         order=alt.Order("colour:N"),
     )
     numbers = (
@@ -128,6 +128,7 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
     def y(field: str, name: str) -> alt.Y:
         title = alt.Axis(
             tickCount=3,
+            tickMinStep=1,
             titleAnchor="end",
             titleAngle=0,
             titleAlign="left",
@@ -138,7 +139,7 @@ def _timeline(above: Rows, below: Rows, names: tuple[str, str], ends: list[str],
         return alt.Y(field, title=name, axis=title)
 
     top = alt.Chart(_data(above)).mark_bar().encode(
-        x=x(labels=False), x2="to:T", y=y("sum(n):Q", names[0]), color=_colour("kind", kinds)
+        x=x(labels=False), x2="to:T", y=y("sum(n):Q", names[0]), color=_colour("kind", kinds, width)
     ).properties(width=width - 50, height=90)  # fmt: skip
     bottom = alt.Chart(_data(below)).mark_bar(color=_FAINT).encode(
         x=x(labels=True), x2="to:T", y=y("sum(n):Q", names[1])
@@ -150,10 +151,18 @@ def _data(rows: Rows) -> alt.Data:
     return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
 
 
-def _colour(field: str, kinds: Sequence[str]) -> alt.Color:
+def _colour(field: str, kinds: Sequence[str], width: int) -> alt.Color:
     colours = [_SERIES[number % len(_SERIES)] for number in range(len(kinds))]
     legend = (
-        alt.Legend(title=None, orient="top", labelLimit=220, columns=0) if len(kinds) > 1 else None
+        alt.Legend(
+            title=None,
+            orient="top",
+            labelLimit=220,
+            columns=1 if width < WIDE else 5,
+            columnPadding=28,
+        )
+        if len(kinds) > 1
+        else None
     )
     return alt.Color(
         f"{field}:N", scale=alt.Scale(domain=list(kinds), range=colours), legend=legend

@@ -33,6 +33,12 @@ class _Commands(TyperGroup):
             # Nobody reads on. Python flushes once more at its end, so that has to go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(Exit.DONE) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            why = (error.strerror or str(error)).lower()
+            _say(f"error: {error.filename}: {why}")
+            raise typer.Exit(Exit.USAGE) from None
         return result
 
 

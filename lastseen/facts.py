@@ -11,7 +11,7 @@ from typing import Any
 from lastseen import adhoc, database
 from lastseen.errors import UserError
 from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
-from lastseen.rules import Finding
+from lastseen.rules import Finding, behind
 from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
 from lastseen.workspace import Workspace
@@ -206,15 +206,14 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
     """
     if ask is None or finding.rows is None:
         return Item(finding)
+    view, shared = behind(finding.rows)
     try:
-        columns = [
-            row["column_name"]
-            for row in ask(f"select column_name from (describe {database.name(finding.rows)})")
-        ]
+        described = ask(f"select column_name from (describe {database.name(view)})")
     except UserError as error:
-        raise UserError(f"rule {finding.rule}: its `rows:` names {finding.rows}: {error}") from None
-    same = _same(finding, columns)
-    sql = _query(finding, columns, same)
+        raise UserError(f"rule {finding.rule}: its `rows:` names {view}: {error}") from None
+    columns = [row["column_name"] for row in described]
+    same = _same(finding, columns if shared is None else shared)
+    sql = _query(finding, view, columns, same)
     rows = [_placed(row) for row in ask(sql)]
     told = {None, finding.host}
     shown = [
@@ -249,7 +248,7 @@ def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _query(finding: Finding, columns: Sequence[str], same: Mapping[str, str]) -> str:
+def _query(finding: Finding, view: str, columns: Sequence[str], same: Mapping[str, str]) -> str:
     """Write the query of the rows behind a finding."""
     since, until = database.literal(finding.since), database.literal(finding.until)
     order = "ts" if "ts" in columns else "since" if "since" in columns else columns[0]
@@ -261,7 +260,7 @@ def _query(finding: Finding, columns: Sequence[str], same: Mapping[str, str]) ->
     where = "".join(
         f"\n{'and' if number else 'where'} {text}" for number, text in enumerate(conditions)
     )
-    return f"select *\nfrom {database.name(finding.rows or '')}{where}\norder by {order}\nlimit {EVIDENCE}"
+    return f"select *\nfrom {database.name(view)}{where}\norder by {order}\nlimit {EVIDENCE}"
 
 
 _UNSEEN = re.compile(rf"{HARMFUL.pattern}|[\n\t]")

@@ -183,6 +183,16 @@ NAMES = ("hosts", "for_hosts", "have", "are", "since", "when", "count")
 """What ``together`` may name besides the columns of its rule."""
 
 
+def open_places(text: str, columns: Sequence[str]) -> list[str]:
+    """Return what ``together`` names and nobody can say.
+
+    >>> open_places("{hosts} {have} {reson} {when}", ["host", "reason"])
+    ['reson']
+    """
+    named = [field for _, field, *_ in Formatter().parse(text) if field is not None]
+    return [field for field in named if field not in {*NAMES, *columns}]
+
+
 def _filled(text: str, evidence: Mapping[str, object], own: Mapping[str, str]) -> str:
     """Fill a clause; what neither the finding nor we can say stays open."""
     parts = []

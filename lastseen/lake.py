@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -110,7 +111,7 @@ class Lake:
             return []
         filters = [(DAY, ">=", str(since))] * bool(since) + [(DAY, "<=", str(until))] * bool(until)
         paths = sorted(
-            uri.removeprefix("file://")
+            unquote(uri.removeprefix("file://"))
             for uri in table.file_uris(file_pruning_predicate=filters or None)
         )
         for path in paths:
@@ -184,7 +185,8 @@ class Writer:
 
     def write(self, batch: Any) -> None:
         """Take a batch of rows; its columns are cast to the table's."""
-        self._parts.write(batch.select(self.schema.names).cast(self.schema))
+        rows = batch.select(self.schema.names)
+        self._parts.write(rows if rows.schema.equals(self.schema) else rows.cast(self.schema))
 
     def close(self) -> list[Part]:
         """Finish the Parquet files, which ``commit`` does too; return them."""

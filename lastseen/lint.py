@@ -6,8 +6,10 @@ from pathlib import Path
 from lastseen import formats, intake, reports, rules, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.formats import Format
+from lastseen.headline import NAMES, open_places
 from lastseen.logfile import LogFile
 from lastseen.project import Project, shipped
+from lastseen.rules import Rule
 from lastseen.views import FIELDS as VIEW_FIELDS
 from lastseen.views import REQUIRED as VIEW_REQUIRED
 from lastseen.workspace import Workspace
@@ -84,11 +86,20 @@ def _rules(space: Workspace, *, sound: bool) -> Iterator[Problem]:
         with space.views(reports.EPOCH) as views:
             for rule in loaded.values():
                 try:
-                    rules.bind(views, rule)
+                    columns = rules.bind(views, rule)
+                    yield from _clause(rule, columns)
                 except UserError as error:
                     yield from _spread(rule.source.path, error)
     except UserError as error:
         yield from _spread(space.project.root, error)
+
+
+def _clause(rule: Rule, columns: list[str]) -> Iterator[Problem]:
+    """A rule's clause for the first sentence names what its query returns, or what the report knows."""
+    for name in open_places(rule.together or "", columns):
+        line = rule.source.field_lines["together"]
+        what = f"together names '{name}', which neither the query returns nor a report knows"
+        yield Problem(rule.source.path, line, f"{what}; it knows {', '.join(NAMES)}")
 
 
 def _spread(path: Path, error: UserError) -> Iterator[Problem]:

@@ -157,15 +157,20 @@ def _by_day(batch: Any) -> Iterator[tuple[date, Any]]:
 
 
 def _encoding(schema: Any) -> dict[str, Any]:
-    """Return how columns are written: growing numbers as differences, the rest through a dictionary."""
+    """Return how columns are written: growing numbers as differences, fractions byte by byte, words once each."""
     growing = [c.name for c in schema if c.name == "line" or pa.types.is_timestamp(c.type)]
+    fractions = [c.name for c in schema if pa.types.is_floating(c.type)]
     return {
         "compression": "zstd",
         "compression_level": 3,
         "use_dictionary": [
-            c.name for c in schema if c.name not in growing and not pa.types.is_nested(c.type)
+            c.name
+            for c in schema
+            if c.name not in growing + fractions and not pa.types.is_nested(c.type)
         ],
-        "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
+        "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED")
+        | dict.fromkeys(fractions, "BYTE_STREAM_SPLIT"),
+        "write_statistics": ["ts", "host"],  # what questions are about; the rest would cost a tenth
         "version": "2.6",
         "data_page_size": 1 << 20,
     }

@@ -38,7 +38,10 @@ def period(text: str) -> timedelta:
             raise UserError(
                 f'"{text}": unknown unit "{word}"; use seconds, minutes, hours, days or weeks'
             )
-        total += float(number) * _UNITS[unit]
+        try:
+            total += float(number) * _UNITS[unit]
+        except OverflowError:
+            raise UserError(f'"{text}" is longer than any log; write a shorter span') from None
     if total <= timedelta():
         raise UserError(f'"{text}" is no time at all; a span must be longer than zero')
     return total
@@ -62,7 +65,10 @@ def moment(text: str, now: datetime) -> datetime:
     if words.lower() == "now":
         return now
     if relative := re.fullmatch(r"(?i)T-(.+)|(.+?)\s+ago", words):
-        return now - period(relative[1] or relative[2])
+        try:
+            return now - period(relative[1] or relative[2])
+        except OverflowError:
+            raise UserError(f'"{text}" is before all time; write a shorter span') from None
     try:
         when = datetime.fromisoformat(words)
     except ValueError:

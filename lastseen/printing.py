@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -124,7 +125,8 @@ def listing(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
 
 def answer(table: Any, form: Form, *, safe: bool) -> None:
     """Print the rows of a query as the user wants them."""
-    columns: list[str] = table.column_names
+    columns = _distinct(table.column_names)
+    table = table.rename_columns(columns)
     if form is Form.PARQUET:
         terminal.parquet(table)
         return
@@ -137,3 +139,12 @@ def answer(table: Any, form: Form, *, safe: bool) -> None:
         print(terminal.as_markdown(columns, rows))
     else:
         terminal.table(columns, rows)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number the columns of one name, as DuckDB does."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        found.append(name if name not in found else next(n for n in numbered if n not in found))
+    return found

@@ -12,7 +12,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR, S_ISSOCK
@@ -25,10 +25,12 @@ import pyarrow.compute as pc
 
 from lastseen.errors import UserError
 
-CHUNK = 8 << 20
+CHUNK = 4 << 20
 """Bytes read at a time; a longer line makes a longer chunk."""
 LONGEST = 256 << 20
 """Bytes of the longest line that is read; one line more than this is a file that is no log."""
+HUGE = 32 << 20
+"""Bytes of the longest record that a format gets to see: a page of an API's answer has a few million."""
 TAIL = 64 << 10
 """Bytes before the place reached that a reader remembers."""
 BATCH = 6144
@@ -128,6 +130,8 @@ class Chunk:
     """The line at which each record begins, counted from 1."""
     texts: Any
     """Their texts: an Arrow ``string_view`` array, without the line ends."""
+    huge: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """Those longer than ``HUGE``, by their place, counted from 0."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the chunk as batches of ``SCHEMA``."""
@@ -180,7 +184,7 @@ class Reader:
     def _more(self, carry: Bytes) -> tuple[Bytes, bool]:
         """Return what was left over and what comes next, and whether that was all."""
         room = max(CHUNK, len(carry))
-        data = np.empty(len(carry) + room, np.uint8)
+        data = np.frombuffer(pa.allocate_buffer(len(carry) + room), np.uint8)
         data[: len(carry)] = carry
         size = len(carry)
         try:
@@ -230,7 +234,9 @@ class Reader:
             self.line += len(begins)
         ends = _without_return(clean, begins, ends)
         full = ends > begins
-        return Chunk(numbers[full], _views(clean, begins[full], ends[full])), size
+        begins, ends = begins[full], ends[full]
+        huge = np.flatnonzero(ends - begins > HUGE)
+        return Chunk(numbers[full], _views(clean, begins, ends), huge), size
 
     @staticmethod
     def _original(data: Bytes, line: int) -> int:
@@ -253,7 +259,10 @@ def _utf8(data: Bytes) -> Bytes:
 
 def _lines(data: Bytes) -> tuple[Ints, Ints]:
     """Return where each line begins and where it ends, its line end not counted."""
-    ends = np.flatnonzero(data == _NEWLINE)
+    # A part at a time, so that what is compared stays in the processor's cache.
+    parts = range(0, len(data), _STEP)
+    found = [np.flatnonzero(data[at : at + _STEP] == _NEWLINE) + at for at in parts]
+    ends = np.concatenate(found) if found else np.empty(0, np.int64)
     if len(data) and data[-1] != _NEWLINE:
         ends = np.append(ends, len(data))
     begins = np.empty_like(ends)

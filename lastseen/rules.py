@@ -46,7 +46,7 @@ class Rule:
     together: str | None = None
     """A clause for several findings at once, as the first sentence of a report has it."""
     rows: str | None = None
-    """The view or table that holds the rows behind a finding."""
+    """The view or table that holds the rows behind a finding; in brackets, the columns that they share with it."""
 
     @property
     def name(self) -> str:
@@ -165,11 +165,11 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def bind(views: Views, rule: Rule) -> None:
-    """See whether a rule could run.
+def bind(views: Views, rule: Rule) -> list[str]:
+    """See whether a rule could run; return the columns of its query.
 
     Raises:
-        UserError: its query does not bind, lacks a column, or its alert names one that is not there.
+        UserError: its query does not bind, lacks a column, or its header names what is not there.
     """
     place = f"{rule.source.path}:{rule.source.query_line}"
     try:
@@ -179,6 +179,25 @@ def bind(views: Views, rule: Rule) -> None:
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     summary(rule, dict.fromkeys(columns))
+    if rule.rows is not None:
+        try:
+            view, shared = behind(rule.rows)
+            wanted = ", ".join(map(database.name, shared or [])) or "*"
+            views.con.sql(f"select {wanted} from {database.name(view)} limit 0")
+        except duckdb.Error as error:
+            raise UserError(f"{rule.source.at('rows')}: {error}") from None
+    return list(columns)
+
+
+def behind(rows: str) -> tuple[str, list[str] | None]:
+    """Split ``rows:`` into the view and the columns that a finding shares with its rows; None is all there are.
+
+    >>> behind("certificate_errors (host, purpose)"), behind("gaps")
+    (('certificate_errors', ['host', 'purpose']), ('gaps', None))
+    """
+    view, bracket, columns = rows.partition("(")
+    shared = [column.strip() for column in columns.strip().removesuffix(")").split(",")]
+    return view.strip(), shared if bracket else None
 
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:

@@ -113,16 +113,17 @@ class _Reader:
             for key, value in policy.items()
             if isinstance(value, dict) and key != "heartbeat"
         }
-        hosts = nested.pop("host", {})
+        hosts = self._table(policy, "host", "policy.host")
+        nested.pop("host", None)
         return Settings(
-            lake=str(lake.get("path", "lake")),
+            lake=self._text(lake, "path", "lake"),
             keep=self._span("keep", lake["keep"]) if "keep" in lake else None,
             policy=self._policy(
                 {key: value for key, value in policy.items() if key not in {*nested, "host"}}
             ),
             platforms={key: self._policy(value) for key, value in nested.items()},
             hosts={
-                key: self._policy(value) for key, value in hosts.items() if isinstance(value, dict)
+                key: self._policy(self._table(hosts, key, f'policy.host."{key}"')) for key in hosts
             },
         )
 
@@ -151,11 +152,18 @@ class _Reader:
             self._problem(key, str(error))
             return None
 
-    def _table(self, data: dict[str, Any], key: str) -> dict[str, Any]:
+    def _text(self, values: dict[str, Any], key: str, default: str) -> str:
+        value = values.get(key, default)
+        if isinstance(value, str):
+            return value
+        self._problem(key, f"{key} must be text")
+        return default
+
+    def _table(self, data: dict[str, Any], key: str, name: str | None = None) -> dict[str, Any]:
         value = data.get(key, {})
         if isinstance(value, dict):
             return value
-        self._problem(key, f"[{key}] must be a section")
+        self._problem(key, f"[{name or key}] must be a section")
         return {}
 
     def _known(self, values: Mapping[str, object], known: tuple[str, ...], what: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +65,7 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (timedelta, timedelta.total_seconds),
     (date, date.isoformat),
     (Decimal, _number),
+    (float, lambda value: value if math.isfinite(value) else None),
     (bytes, lambda value: value.decode(errors="backslashreplace")),
 )
 """How values are written that JSON does not know; a datetime is a date too, so it comes first."""
@@ -87,7 +89,7 @@ def as_csv(columns: Sequence[str], rows: Rows, *, safe: bool) -> str:
     """Write CSV (RFC 4180): the data unaltered, or made harmless to a spreadsheet."""
     out = StringIO()
     writer = csv.writer(out)
-    writer.writerow(columns)
+    writer.writerow([_guarded(column) for column in columns] if safe else columns)
     for row in rows:
         cells = [plain(row[column]) for column in columns]
         writer.writerow([_guarded(cell) for cell in cells] if safe else cells)
@@ -100,7 +102,8 @@ def _guarded(cell: object) -> object:
 
 def as_markdown(columns: Sequence[str], rows: Rows) -> str:
     """Write a Markdown table."""
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    names = [_cell(column).replace("|", chr(92) + "|") for column in columns]
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(columns)}"]
     lines += [
         f"| {' | '.join(_cell(row[c]).replace('|', chr(92) + '|') for c in columns)} |"
         for row in rows

@@ -62,6 +62,7 @@ class Views:
         self._lake = lake
         self._queries: dict[str, str] = {}
         """The shared views, each after those that it reads."""
+        self._hidden: list[str] = []
         self._once: list[str] = []
         self._settled: list[str] = []
         self._window: Window | None = None
@@ -75,6 +76,7 @@ class Views:
         self._make("events", _events([name for name in tables if name not in mine]))
         self.window(Window(now - timedelta(days=1), now))
         self._shared(project)
+        self._reveal()
 
     def window(self, window: Window) -> None:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
@@ -119,8 +121,12 @@ class Views:
 
     def trouble(self, error: duckdb.Error) -> UserError | None:
         """Return what to say where a query failed because a file of the lake cannot be read."""
-        broken = next((path for path in self.files if path in str(error)), None)
-        return damaged(Path(broken).parents[1], str(error).partition("\n")[0]) if broken else None
+        text = str(error).partition("\n")[0]
+        broken = next((path for path in self.files if path in text), None)
+        if broken:
+            return damaged(Path(broken).parents[1], text)
+        # DuckDB names the kind of each error of its own; what its Parquet reader lets through has none.
+        return None if re.match(r"[A-Z][\w ]* Error: ", text) else damaged(self._lake.path, text)
 
     def close(self) -> None:
         """Close the database."""
@@ -133,14 +139,24 @@ class Views:
         self.close()
 
     def _make(self, name: str, query: str) -> None:
-        statement = f"create view {database.name(name)} as {query}"
+        quoted = database.name(name)
+        statement = f"create view {quoted} as {query}"
         try:
             self.con.execute(statement)
+            # Until all views are made, an empty table hides this one: DuckDB binds all that a new view reads,
+            # and all that those read, and so on down to the files, over and over.
+            self.con.execute(f"create temp table {quoted} as from memory.main.{quoted} limit 0")
         except duckdb.Error as error:
             if trouble := self.trouble(error):
                 raise trouble from None
             raise
         self.script.append(statement)
+        self._hidden.append(name)
+
+    def _reveal(self) -> None:
+        """Drop the empty tables that hid the views."""
+        drops = [f"drop table temp.{database.name(name)}" for name in self._hidden]
+        self.con.execute("; ".join(drops))
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
@@ -180,18 +196,19 @@ class Views:
             for path in project.content("rules/views", "*.sql").values()
         }
         while waiting:
-            failed: list[UserError] = []
-            before = len(waiting)
-            for name, file in list(waiting.items()):
+            ready = [
+                name
+                for name, file in waiting.items()
+                if not (waiting.keys() - {name}) & set(_READ.findall(file.query))
+            ]
+            for name in ready or list(waiting):
+                file = waiting.pop(name)
                 try:
                     self._make(name, file.query)
-                    del waiting[name]
-                    self._queries[name] = file.query
-                    self._once += [name] * ("once" in file.fields)
                 except duckdb.Error as error:
-                    failed.append(UserError(f"{file.path}:{file.query_line}: {error}"))
-            if len(waiting) == before:
-                raise UserError("\n".join(map(str, failed)))
+                    raise UserError(f"{file.path}:{file.query_line}: {error}") from None
+                self._queries[name] = file.query
+                self._once += [name] * ("once" in file.fields)
 
 
 def _events(names: list[str]) -> str:

@@ -5,7 +5,7 @@
 -- window:   24 hours
 -- alert:    {what} ({times}, last at {until})
 -- together: {short}{for_hosts} {when}
--- rows:     certificate_errors
+-- rows:     certificate_errors (host, purpose)
 --
 -- One side did not trust the other's certificate: nothing gets through until one of them changes.
 -- A push certificate concerns every host at once, and Fleet keeps using the old one after a
@@ -32,7 +32,7 @@ with
             count(*) as events,
             count(distinct host) as hosts,
             list_sort(list(distinct "table")) as logs,
-            arg_min(message, ts) as first_message
+            arg_min(message, (ts, "table", line)) as first_message
         from refusals
         group by whom, purpose
     )

@@ -62,7 +62,7 @@ with
         where
             seen_time is null
             and lower(coalesce(mdm_enrollment_status, '')) <> 'pending'
-            and h.host not in (from checkins select host)
+            and h.host not in (from contacts select host)
             and snapshot_at - coalesce(last_enrolled_at, timestamptz '2001-01-02 00:00:00+00')
             > interval 1 hour
     )

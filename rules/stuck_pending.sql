@@ -16,7 +16,10 @@
 --
 with
     alive as (
-        select host, max(ts) as last_checkin from checkins where channel <> 'own log' group by host
+        select host, max(last_ts) as last_checkin
+        from contacts
+        where channel <> 'own log'
+        group by host
     ),
     returns as (
         select host, max(back) as back from gaps where state in ('gap', 'asleep') group by host

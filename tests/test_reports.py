@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lastseen import coverage, formats, reports
+from lastseen import coverage, formats, lint, reports
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
-from lastseen.facts import gather
+from lastseen.facts import Facts, gather
 from lastseen.headline import Ground, Headline, Tally, headline
 from lastseen.lake import COVERAGE
 from lastseen.parquet import DAY
-from lastseen.project import Project
+from lastseen.project import Project, shipped
 from lastseen.reports import Rendered
 from lastseen.rules import Finding
 from lastseen.workspace import Workspace
@@ -32,6 +33,7 @@ HOSTILE = [
     "\x1b[31mred\x1b[0m\x07",
 ]
 PAGE_LIMIT = 2_000_000
+README = (shipped() / "reports" / "README.md").read_text(encoding="utf-8")
 
 
 def ago(**span: float) -> datetime:
@@ -426,3 +428,26 @@ def test_a_query_cannot_reach_outside_the_lake(space: Workspace) -> None:
 
 def test_the_shipped_templates_are_sound(space: Workspace) -> None:
     assert list(reports.problems(space)) == []
+
+
+def test_readme_names_all_that_a_template_is_given() -> None:
+    told = [field.name for field in fields(Facts)]
+    names = [*told, "rows", *reports.GLOBALS, *reports.filters(NOW)]
+    table = "\n".join(line for line in README.splitlines() if line.startswith("|"))
+
+    assert [name for name in names if not re.search(rf"`{name}[`(]", table)] == []
+
+
+def test_lint_names_an_open_place_in_a_rules_clause(space: Workspace) -> None:
+    rule = space.project.root / "rules" / "own.sql"
+    rule.parent.mkdir()
+    rule.write_text(
+        "-- title: Own\n-- severity: low\n-- window: 1 day\n-- alert: {host}\n-- together: {hosts} {reson}\n--\n"
+        "-- Prose.\n--\nselect host, snapshot_at as since, snapshot_at as until, platform as reason from hosts\n",
+        encoding="utf-8",
+    )
+    found = [problem for problem in lint.problems(space) if problem.path == rule]
+
+    assert [(problem.line, problem.what.partition(",")[0]) for problem in found] == [
+        (5, "together names 'reson'")
+    ]

@@ -18,7 +18,7 @@ with
         from events as e
         left join aliases as a on a.alias = lower(e.emitter)
         where e.ts < getvariable('until')
-        group by e."table", coalesce(a.host, e.emitter), time_bucket(interval 5 minutes, e.ts)
+        group by e."table", coalesce(a.host, e.emitter), divide(epoch_us(e.ts), 300000000)
     ),
     steps as (
         select

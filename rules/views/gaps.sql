@@ -18,18 +18,24 @@ with
         from hosts
         where heartbeat_period + heartbeat_grace is not null
     ),
-    beats as (
+    buckets as materialized(
         -- no gap is shorter than the shortest that counts, so none begins and ends in one bucket
-        select host, min(epoch_us(ts)) as first_us, max(epoch_us(ts)) as last_us
+        select
+            host,
+            "table",
+            emitter,
+            beat,
+            divide(epoch_us(ts), greatest((select min(allowed_us) from allowances), 1)) as bucket,
+            min(epoch_us(ts)) as first_us,
+            max(epoch_us(ts)) as last_us
         from checkins
         where ts >= getvariable('since') - interval 7 days or "table" = 'fleet_hosts'
-        group by
-            host,
-            cast(
-                floor(
-                    epoch_us(ts) / greatest((select min(allowed_us) from allowances), 1)
-                ) as bigint
-            )
+        group by host, "table", emitter, beat, bucket
+    ),
+    beats as (
+        select host, min(first_us) as first_us, max(last_us) as last_us
+        from buckets
+        group by host, bucket
     ),
     watermarks as (
         select host, min(since) as since, max(until) as until from watches group by host
@@ -54,20 +60,17 @@ with
             and coalesce(s.back_us, epoch_us(w.until)) > epoch_us(getvariable('since'))
     ),
     last_beats as (
-        select host, "table", emitter, max(ts) as ts
-        from checkins
-        where beat and host in (from long select host)
-        group by host, "table", emitter, time_bucket(interval 1 minute, ts)
+        select host, "table", emitter, make_timestamptz(last_us) as ts from buckets where beat
     ),
     strangers as (
-        select "table", ts, ts - lag(ts) over (partition by "table", host order by ts) as before
-        from
-            (
-                select "table", host, min(ts) as ts
-                from checkins
-                where beat and host not in (from hosts select host)
-                group by "table", host, time_bucket(interval 1 minute, ts)
-            )
+        select
+            "table",
+            make_timestamptz(first_us) as ts,
+            to_microseconds(
+                first_us - lag(last_us) over (partition by "table", host order by first_us)
+            ) as before
+        from buckets
+        where beat and host not in (from hosts select host)
     ),
     arrivals as (
         select s."table", s.ts

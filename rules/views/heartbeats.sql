@@ -16,7 +16,9 @@ with
                 )
             ) as slot
     ),
-    lives as (select host, min(ts) as first_ts, max(ts) as last_ts from checkins group by host),
+    lives as (
+        select host, min(first_ts) as first_ts, max(last_ts) as last_ts from contacts group by host
+    ),
     beats as (
         select
             host, time_bucket(interval 15 minutes, ts, getvariable('since')) as slot, count(*) as n
@@ -42,7 +44,7 @@ with
         group by all
     ),
     worst as (
-        select host, slot, arg_max(state, seconds) as state, max(seconds) as seconds
+        select host, slot, arg_max(state, (seconds, state)) as state, max(seconds) as seconds
         from shares
         where seconds >= 300 or middle
         group by all

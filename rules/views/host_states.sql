@@ -6,7 +6,7 @@
 -- is when that began, as far as it can be told.
 --
 with
-    lives as (select host, max(ts) as last_seen from checkins group by host),
+    lives as (select host, max(last_ts) as last_seen from contacts group by host),
     marks as (select host, max(until) as until from watches group by host),
     open as (
         select g.host, g.state, g.since

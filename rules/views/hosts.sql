@@ -26,7 +26,7 @@ with
     inventory as (select * from latest where its_page_ts is null or its_page_ts <= ts),
     others as (
         select distinct host
-        from checkins
+        from contacts
         where
             host is not null
             and host not in (from latest select host)

@@ -20,9 +20,7 @@ with
         from fleet_server
         where
             (
-                contains(message, 'Error 1205')
-                or contains(message, 'Error 1213')
-                or contains(message, 'Error 1615')
+                (contains(message, 'Error 1') and regexp_matches(message, 'Error 1(205|213|615)'))
                 or contains(message, 'Lock wait timeout exceeded')
                 or contains(message, 'Deadlock found when trying to get lock')
             )

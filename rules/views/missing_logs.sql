@@ -30,7 +30,7 @@ where
     and (s.format, h.host) not in (from own select (format, host))
     and h.host in (
         select c.host
-        from checkins as c
+        from contacts as c
         join policy as p on p.scope = 'all'
-        where c.ts < getvariable('until') - p.collection_after
+        where c.first_ts < getvariable('until') - p.collection_after
     )

@@ -44,7 +44,7 @@ with
         from numbered
         group by "table", emitter, span
     ),
-    shown as (select distinct host, "table", emitter from checkins where beat)
+    shown as (select distinct host, "table", emitter from contacts where beat)
 select c.host, v.since, v.until, c."table", c.emitter
 from shown as c
 join spans as v on v."table" = c."table" and v.emitter is not distinct from c.emitter
