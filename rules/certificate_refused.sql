@@ -3,7 +3,7 @@
 -- explains: tls-trust
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {what} ({events} times, last at {until})
+-- alert:    {what} ({times}, last at {until})
 -- together: {short}{for_hosts} {when}
 -- rows:     certificate_errors (host, purpose)
 --
@@ -11,14 +11,16 @@
 -- A push certificate concerns every host at once, and Fleet keeps using the old one after a
 -- renewal until it is restarted. Both ends of a handshake may tell of it, and the one that
 -- refused knows the reason: so "refused" alone stands only where nobody said more. A handshake
--- that merely breaks off (EOF, timeout) is the network's and is not counted. Look first at the
--- reason, then at who shares it: one OS version, one agent version, one address, or all.
+-- that merely breaks off (EOF, timeout) is the network's and is not counted, nor is one that
+-- spoke too old a protocol, as scanners do; a single refusal without a reason may be a broken
+-- packet. Look first at the reason, then at who shares it: one OS version, one agent version, one
+-- address, or all.
 --
 with
     refusals as (
         select *, if(purpose = 'push', null, coalesce(host, emitter)) as whom
         from certificate_errors
-        where ts >= getvariable('since') and ts < getvariable('until')
+        where ts >= getvariable('since') and ts < getvariable('until') and reason <> 'protocol'
     ),
     counted as (
         select
@@ -60,8 +62,10 @@ select
         else 'TLS certificate refused' || if(reason = 'refused', '', ' (' || reason || ')')
     end as short,
     events,
+    if(events = 1, 'once', events || ' times') as times,
     hosts,
     logs,
     first_message
 from counted
+where reason <> 'refused' or events > 1
 order by since, host

@@ -49,19 +49,20 @@ with
             if(silent, 'silent', 'silent at times') as how
         from latest
     ),
+    listed as (select host, min(ts) as since from fleet_hosts group by host),
     never as (
         select
-            host,
-            coalesce(last_enrolled_at, snapshot_at) as since,
+            h.host,
+            coalesce(h.last_enrolled_at, l.since) as since,
             snapshot_at as until,
             'is in the inventory and never reported' as told,
             'in the inventory but never heard of' as how
-        from hosts
+        from hosts as h
+        join listed as l on l.host = h.host
         where
             seen_time is null
-            and snapshot_at is not null
             and lower(coalesce(mdm_enrollment_status, '')) <> 'pending'
-            and host not in (from contacts select host)
+            and h.host not in (from contacts select host)
             and snapshot_at - coalesce(last_enrolled_at, timestamptz '2001-01-02 00:00:00+00')
             > interval 1 hour
     )

@@ -17,21 +17,17 @@ with
     bursts as (
         select
             *,
-            ts - lag(ts) over (partition by if(kind = 'sqlite', host, null) order by ts)
-            > interval 15 minutes as fresh
+            if(kind = 'sqlite', coalesce(host, emitter), null) as whom,
+            ts - lag(ts) over (partition by whom order by ts) > interval 15 minutes as fresh
         from lock_waits
         where ts >= getvariable('since')
     ),
     numbered as (
-        select
-            *,
-            count(*) filter (where fresh) over (
-                partition by if(kind = 'sqlite', host, null) order by ts
-            ) as burst
+        select *, count(*) filter (where fresh) over (partition by whom order by ts) as burst
         from bursts
     )
 select
-    if(kind = 'sqlite', host, null) as host,
+    whom as host,
     min(ts) as since,
     max(ts) as until,
     count(*) as waits,
@@ -40,8 +36,9 @@ select
     list_sort(list(distinct table_name) filter (where table_name is not null)) as tables,
     list_sort(list(distinct endpoint) filter (where endpoint is not null)) as endpoints,
     max(took_s) as longest_s,
-    count(*)
-    || ' lock waits and deadlocks from '
+    if(whom is null, '', whom || ' says "database is locked": ')
+    || count(*)
+    || if(whom is null, ' lock waits and deadlocks from ', ' times from ')
     || strftime(min(ts), '%H:%M')
     || ' to '
     || strftime(max(ts), '%H:%M UTC')
@@ -52,6 +49,6 @@ select
         ''
     ) as what
 from numbered
-group by if(kind = 'sqlite', host, null), burst
+group by whom, burst
 having count(*) > 1
 order by since

@@ -3,7 +3,9 @@
 -- One classifier for what Go, OpenSSL, osquery and macOS say. `side` is who refused: client,
 -- server, or NULL where the line does not tell. `purpose` is push (Fleet to Apple), scep
 -- (identities) or tls. A Mac's unified log tells of every web site, so only the programs that
--- talk to Fleet and Apple's MDM count there.
+-- talk to Fleet and Apple's MDM count there; of syslog and journald, only Fleet's own and the
+-- proxy's. A line without a warning's level must speak of a failure: much is said of certificates
+-- that are fine. Results of queries and Fleet's snapshots say nothing of a handshake.
 --
 with
     told as (
@@ -11,6 +13,15 @@ with
         from events
         where
             ts < getvariable('until')
+            and "table" not in (
+                'osquery_results',
+                'nginx_access',
+                'alb_access',
+                'fleet_hosts',
+                'fleet_profiles',
+                'fleet_commands',
+                'mysql_error'
+            )
             and (
                 contains(message, 'ertificate')
                 or contains(message, 'x509')
@@ -34,6 +45,17 @@ with
                     'softwareupdated'
                 )
             )
+            and (
+                "table" not in ('syslog', 'journald')
+                or process in ('orbit', 'osqueryd', 'fleet-desktop', 'fleet', 'nginx')
+            )
+            and (
+                level in ('warn', 'error', 'fatal')
+                or regexp_matches(
+                    message,
+                    '(?i)fail|error|refus|reject|handshake|invalid|unable|cannot|x509|tls: '
+                )
+            )
     ),
     reasoned as (
         select
@@ -46,6 +68,8 @@ with
                 )
             ) as name,
             case
+                when regexp_matches(message, 'not yet valid: current time \S+ is before ')
+                then 'not yet valid'
                 when
                     regexp_matches(
                         message,
@@ -64,7 +88,7 @@ with
                 when
                     regexp_matches(
                         message,
-                        '(?i)hostname mismatch|(certificate is|not) valid for|does(n.t| not) match|-9843\b|-67602\b'
+                        '(?i)hostname mismatch|certificate is valid for .*, not |not valid for|(certificate|name) does(n.t| not) match|-9843\b|-67602\b'
                     )
                 then 'wrong name'
                 when regexp_matches(message, '(?i)certificate (is |has been )?revoked')

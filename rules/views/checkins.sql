@@ -2,16 +2,23 @@
 --
 -- `channel` says how: osquery, orbit, desktop and mdm are requests that reached Fleet or the
 -- proxy; own log is a line that the host itself wrote; seen is Fleet's word for the last osquery
--- request. A failed request is a proof of life too. Names are resolved; a name that nobody knows
--- stays as the log had it.
+-- request. A failed request is a proof of life too. `beat` marks a line of a log that has one for
+-- each of a host's many requests, so that their absence means something: Fleet's own log has them
+-- only while it debugs. Names are resolved; a name that nobody knows stays as the log had it.
 --
 with
     sightings as (
-        select ts, host as name, channel, 'nginx_access' as "table"
+        select
+            ts,
+            host as name,
+            channel,
+            'nginx_access' as "table",
+            emitter,
+            channel = 'osquery' as beat
         from nginx_access
         where channel in ('osquery', 'orbit', 'desktop', 'mdm')
         union all
-        select ts, host, channel, 'alb_access'
+        select ts, host, channel, 'alb_access', emitter, channel = 'osquery'
         from alb_access
         where channel in ('osquery', 'orbit', 'desktop', 'mdm')
         union all
@@ -28,31 +35,39 @@ with
                 when starts_with(uri, '/mdm/apple/')
                 then 'mdm'
             end as channel,
-            'fleet_server'
+            'fleet_server',
+            emitter,
+            channel = 'osquery' and level = 'debug'
         from fleet_server
         where component = 'http' and channel is not null
         union all
-        select ts, host, 'own log', 'orbit'
+        select ts, host, 'own log', 'orbit', emitter, false
         from orbit
         union all
-        select ts, host, 'own log', 'osquery_status'
+        select ts, host, 'own log', 'osquery_status', emitter, false
         from osquery_status
         union all
-        select ts, host, 'osquery', 'osquery_results'
+        select ts, host, 'osquery', 'osquery_results', emitter, false
         from osquery_results
         union all
-        select ts, host, 'own log', 'unified_log'
+        select ts, host, 'own log', 'unified_log', emitter, false
         from unified_log
         union all
-        select seen_time, host, 'seen', 'fleet_hosts'
+        select seen_time, host, 'seen', 'fleet_hosts', emitter, false
         from fleet_hosts
         where seen_time is not null
         union all
-        select last_mdm_checked_in_at, host, 'mdm', 'fleet_hosts'
+        select last_mdm_checked_in_at, host, 'mdm', 'fleet_hosts', emitter, false
         from fleet_hosts
         where last_mdm_checked_in_at is not null
     )
-select s.ts, coalesce(a.host, s.name) as host, s.channel, s."table"
+select
+    s.ts,
+    coalesce(a.host, s.name) as host,
+    s.channel,
+    s."table",
+    s.emitter,
+    coalesce(s.beat, false) as beat
 from sightings as s
 left join aliases as a on lower(s.name) = a.alias
 where s.name is not null and s.ts < getvariable('until')

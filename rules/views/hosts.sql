@@ -1,25 +1,36 @@
 -- title: One row a host, as it was last known, with the policy that holds for it
 -- once:  yes
 --
--- From Fleet's newest snapshot before the window's end; a host that only its own log tells of has
--- no more than its name. Where there is no inventory at all, whoever checked in is a host. The
--- policy columns are the nearest that lastseen.toml says: the host's, else its platform's, else
--- everyone's.
+-- From Fleet's newest snapshot before the window's end; a host that was on a page of the list and
+-- is on none since that page was pulled again has been deleted, and is not here. A host that only
+-- its own log tells of has no more than its name. Where there is no inventory at all, whoever
+-- checked in is a host. The policy columns are the nearest that lastseen.toml says: the host's,
+-- else its platform's, else everyone's. Phones and tablets have no osquery, so no heartbeat
+-- unless lastseen.toml says so.
 --
 with
-    inventory as (
-        select *
+    snapshots as (
+        select
+            *,
+            if(
+                regexp_matches(request, '/hosts(\?|$)'), max(ts) over (partition by request), null
+            ) as page_ts
         from fleet_hosts
         where ts <= getvariable('until')
+    ),
+    latest as (
+        select *, arg_max(page_ts, ts) over (partition by host) as its_page_ts
+        from snapshots
         qualify row_number() over (partition by host order by ts desc) = 1
     ),
+    inventory as (select * from latest where its_page_ts is null or its_page_ts <= ts),
     others as (
         select distinct host
         from contacts
         where
             host is not null
-            and host not in (from inventory select host)
-            and (channel = 'own log' or not exists (from inventory))
+            and host not in (from latest select host)
+            and (channel = 'own log' or not exists (from latest))
     ),
     known as (
         select
@@ -47,7 +58,9 @@ with
 select
     known.*,
     coalesce(
-        own.heartbeat_period, kind.heartbeat_period, everyone.heartbeat_period
+        own.heartbeat_period,
+        kind.heartbeat_period,
+        if(known.platform in ('ios', 'ipados', 'android'), null, everyone.heartbeat_period)
     ) as heartbeat_period,
     coalesce(
         own.heartbeat_grace, kind.heartbeat_grace, everyone.heartbeat_grace

@@ -3,6 +3,7 @@
 -- From Fleet's log (MySQL errors 1205, 1213 and 1615), from MySQL's own, and from the Mac
 -- (SQLite's "database is locked"). `kind` is deadlock, lock wait, prepared statement or sqlite.
 -- What MySQL tells within two seconds of Fleet is the same trouble, and Fleet knows the request.
+-- The words alone prove nothing, since a query or a request may have them: there must be an error.
 --
 with
     told as (
@@ -18,9 +19,15 @@ with
             'fleet_server' as "table"
         from fleet_server
         where
-            (contains(message, 'Error 1') and regexp_matches(message, 'Error 1(205|213|615)'))
-            or contains(message, 'Lock wait timeout')
-            or contains(message, 'Deadlock found')
+            (
+                (contains(message, 'Error 1') and regexp_matches(message, 'Error 1(205|213|615)'))
+                or contains(message, 'Lock wait timeout exceeded')
+                or contains(message, 'Deadlock found when trying to get lock')
+            )
+            and (
+                level in ('warn', 'error', 'fatal')
+                or coalesce(err, internal, ingestion_err) is not null
+            )
         union all
         select ts, null, emitter, message, null, null, file, line, 'mysql_error'
         from mysql_error
@@ -31,6 +38,11 @@ with
         where
             "table" in ('unified_log', 'osquery_status', 'orbit')
             and contains(message, 'database is locked')
+            and (
+                "table" = 'unified_log'
+                or level in ('warn', 'error', 'fatal')
+                or contains(message, 'rror')
+            )
     )
 select
     t.ts,

@@ -3,7 +3,8 @@
 -- Fleet's API says what a profile's status is but not since when; our snapshots do. The state
 -- began after `not_before`, the last snapshot that showed another one (NULL: it was so in the
 -- first), and at the latest at `since`. No status at all means that Fleet has yet to queue it,
--- and is shown as pending.
+-- and is shown as pending. A profile that a later snapshot of its host no longer has was taken
+-- back or replaced, and is not here.
 --
 with
     rows as (
@@ -37,6 +38,7 @@ with
         from rows
         qualify
             row_number() over (partition by host, profile_uuid, profile_name order by ts desc) = 1
+            and ts = max(ts) over (partition by host)
     )
 select
     l.host,
