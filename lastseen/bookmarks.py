@@ -12,7 +12,8 @@ from io import SEEK_CUR, BufferedIOBase
 from itertools import count
 from typing import Protocol
 
-from lastseen.records import DAMAGED, TAIL, Reader
+from lastseen.records import TAIL, Reader
+from lastseen.unpack import DAMAGED
 
 HEAD = 64 << 10
 """Bytes at a file's beginning that name it, or as much as was read of a shorter one."""

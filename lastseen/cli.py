@@ -19,7 +19,6 @@ class _Commands(TyperGroup):
     """The commands; what a user can mend ends here, as one line on standard error."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lastseen import database, lake, records, sqlfile
+from lastseen import columns, database, records, sqlfile
 from lastseen.accounting import REASON
 from lastseen.errors import Problem, UserError
 from lastseen.parquet import DAY
@@ -182,7 +182,7 @@ def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:
     if wrong:
         raise UserError("\n".join(wrong))
     try:
-        return lake.delta_schema([field for field in bound if field.name != REASON])
+        return columns.delta_schema([field for field in bound if field.name != REASON])
     except UserError as error:
         raise UserError(f"{form.source.path}:{form.source.query_line}: {error}") from None
 

@@ -15,14 +15,16 @@ from lastseen import bookmarks, coverage, database, formats, recovery
 from lastseen.accounting import Account
 from lastseen.ahead import ahead
 from lastseen.bookmarks import Beside, Bookmark, Marks, Over
+from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, Writer
+from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import LogFile, Result
 from lastseen.parquet import DAY
-from lastseen.records import SCHEMA, Reader, open_bytes
+from lastseen.records import SCHEMA, Reader
 from lastseen.recovery import Uncovered
+from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""

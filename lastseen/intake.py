@@ -24,7 +24,8 @@ from lastseen.ingest import Ingest
 from lastseen.lake import Lake, unwritable
 from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
-from lastseen.records import Reader, open_bytes
+from lastseen.records import Reader
+from lastseen.unpack import open_bytes
 
 _SAMPLE = 200
 """Lines by which a format is found."""

@@ -19,24 +19,12 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from lastseen.columns import agree, delta_schema
 from lastseen.errors import Exit, UserError
 from lastseen.parquet import DAY, Part, PartWriter
 
 REJECTS = "rejects"
 COVERAGE = "coverage"
-REJECT_SCHEMA = pa.schema([
-    ("ts", pa.timestamp("us", "UTC")),
-    ("format", pa.string()),
-    ("file", pa.string()),
-    ("line", pa.int64()),
-    ("reason", pa.string()),
-    ("text", pa.string()),
-    ("emitter", pa.string()),
-    ("zone", pa.string()),
-    ("file_time", pa.timestamp("us", "UTC")),
-    (DAY, pa.date32()),
-])  # fmt: skip
-"""The table of rejects: ``ts`` is when; the last three are what `replay` needs to read the text again."""
 
 _CONFIGURATION = {
     "delta.checkpointInterval": "20",  # commits slow down as the log grows
@@ -46,7 +34,6 @@ _CONFIGURATION = {
 _NO_ROOM = (
     "No space left", "os error 28", "File too large", "os error 27", "quota exceeded", "os error 122",
 )  # fmt: skip
-_TYPES = {pa.string_view(): pa.string(), pa.large_string(): pa.string(), pa.null(): pa.string()}
 
 
 @dataclass(frozen=True)
@@ -244,42 +231,6 @@ def _properties(marks: Mapping[str, int]) -> CommitProperties:
     return CommitProperties(
         app_transactions=[Transaction(app_id=key, version=value) for key, value in marks.items()]
     )
-
-
-def delta_schema(schema: Any) -> Any:
-    """Return a schema in the types that Delta has.
-
-    Raises:
-        UserError: a column's type has no place in Delta.
-    """
-    columns = []
-    for column in schema:
-        kind = _TYPES.get(column.type, column.type)
-        if (
-            pa.types.is_unsigned_integer(kind)
-            or pa.types.is_time(kind)
-            or pa.types.is_interval(kind)
-        ):
-            raise UserError(
-                f'column "{column.name}" is {kind}, which Delta cannot hold; cast it in the format'
-            )
-        columns.append(pa.field(column.name, kind))
-    return pa.schema(columns)
-
-
-def agree(table: str, old: Any, new: Any) -> None:
-    """Refuse a column whose type changed.
-
-    Raises:
-        UserError: naming the format, the column and both types.
-    """
-    for column in new:
-        at = old.get_field_index(column.name)
-        if at >= 0 and old.field(at).type != column.type:
-            raise UserError(
-                f'format {table}: column "{column.name}" is {column.type}, but the lake holds {old.field(at).type}; '
-                "give the column another name, or move the table's folder away and add the files again"
-            )
 
 
 def damaged(path: Path, why: object) -> UserError:

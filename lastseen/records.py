@@ -4,18 +4,9 @@ A record is a line, or a line and those that continue it. Its text is a string v
 they were read, so 500 MB of log cost the search for line ends and no more.
 """
 
-import bz2
-import codecs
-import gzip
-import io
-import lzma
-import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase
-from pathlib import Path
-from stat import S_ISBLK, S_ISCHR, S_ISSOCK
 from typing import Any
 
 import numpy as np
@@ -24,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen.errors import UserError
+from lastseen.unpack import DAMAGED, STEP
 
 CHUNK = 4 << 20
 """Bytes read at a time; a longer line makes a longer chunk."""
@@ -35,91 +27,15 @@ TAIL = 64 << 10
 """Bytes before the place reached that a reader remembers."""
 BATCH = 6144
 """Rows handed to DuckDB at a time: three of its vectors, so that both cores get their share."""
-DAMAGED = (EOFError, OSError, lzma.LZMAError, zlib.error)
-"""What reading a file may raise where its packed data is cut off or its disk is failing."""
 SCHEMA = pa.schema([("line", pa.int64()), ("text", pa.string_view())])
 
-_STEP = 256 << 10
-"""Bytes asked for in one read: where packed data breaks off, what came before it in that read is lost."""
 _NEWLINE, _RETURN = 10, 13
 _INLINE = 12
 """A string view of up to 12 bytes holds them itself (Arrow columnar format, variable-size binary view)."""
 _VIEW = np.dtype([("length", "<i4"), ("prefix", "<u4"), ("buffer", "<i4"), ("offset", "<i4")])
-_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
-
-
-def open_bytes(path: Path) -> BufferedIOBase:
-    """Open a file for reading, unpacked where its first bytes say gzip, zstd, bzip2 or xz.
-
-    UTF-16, which PowerShell writes, becomes UTF-8.
-
-    Raises:
-        UserError: it is a folder, or is not there, or may not be read, or is damaged from the start.
-    """
-    try:
-        if S_ISCHR(kind := path.stat().st_mode) or S_ISBLK(kind) or S_ISSOCK(kind):
-            raise UserError(f"{path}: is a device, not a log")
-        with path.open("rb") as raw:
-            magic = raw.peek(6)[:6]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        closed = not os.access(path, os.R_OK | os.X_OK)
-        why = "a folder that this user may not list" if closed else "a folder without files"
-        raise UserError(f"{path}: is {why}") from None
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise UserError(f"{path}: cannot be read: {why}") from None
-    stream = _unpacked(path, magic)
-    try:
-        head = stream.peek(2)[:2]
-    except DAMAGED as error:
-        stream.close()
-        raise UserError(
-            f"{path}: the compressed data is damaged: {error}; fetch it again"
-        ) from None
-    if encoding := _BOMS.get(head):
-        text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
-        return io.BufferedReader(_Recoded(text))
-    return stream  # type: ignore[no-any-return] # one of several classes with `peek`
-
-
-def _unpacked(path: Path, magic: bytes) -> Any:
-    """Choose the decompressor by the file's first bytes; its name may lie."""
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(path)
-    if magic.startswith(b"BZh"):
-        return bz2.BZ2File(path)
-    if magic.startswith(b"\xfd7zXZ\x00"):
-        return lzma.LZMAFile(path)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        return io.BufferedReader(pa.CompressedInputStream(path.open("rb"), "zstd"), _STEP)
-    return path.open("rb")
-
-
-class _Recoded(io.RawIOBase):
-    """Text of another encoding, read as UTF-8 bytes."""
-
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: Any) -> int:
-        if not self._left:
-            self._left = self._text.read(1 << 18).encode()
-        size = min(len(target), len(self._left))
-        target[:size], self._left = self._left[:size], self._left[size:]
-        return size
-
-    def close(self) -> None:
-        self._text.close()
-        super().close()
 
 
 @dataclass(frozen=True)
@@ -189,7 +105,7 @@ class Reader:
         size = len(carry)
         try:
             while size < len(data):
-                got = self._stream.readinto1(data[size : size + _STEP].data)
+                got = self._stream.readinto1(data[size : size + STEP].data)
                 if not got:
                     return data[:size], True
                 size += got
@@ -260,8 +176,8 @@ def _utf8(data: Bytes) -> Bytes:
 def _lines(data: Bytes) -> tuple[Ints, Ints]:
     """Return where each line begins and where it ends, its line end not counted."""
     # A part at a time, so that what is compared stays in the processor's cache.
-    parts = range(0, len(data), _STEP)
-    found = [np.flatnonzero(data[at : at + _STEP] == _NEWLINE) + at for at in parts]
+    parts = range(0, len(data), STEP)
+    found = [np.flatnonzero(data[at : at + STEP] == _NEWLINE) + at for at in parts]
     ends = np.concatenate(found) if found else np.empty(0, np.int64)
     if len(data) and data[-1] != _NEWLINE:
         ends = np.append(ends, len(data))

@@ -16,9 +16,10 @@ import duckdb
 
 from lastseen import bookmarks, coverage, database
 from lastseen.bookmarks import Beside, Bookmark
+from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.formats import Format
-from lastseen.lake import REJECT_SCHEMA, REJECTS, Lake, unwritable
+from lastseen.lake import REJECTS, Lake, unwritable
 from lastseen.parquet import DAY
 
 

@@ -11,8 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from lastseen import coverage, database, sqlfile
+from lastseen.columns import REJECT_SCHEMA, agree
 from lastseen.errors import Problem, UserError
-from lastseen.lake import COVERAGE, REJECT_SCHEMA, REJECTS, Lake, agree, damaged
+from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
@@ -67,13 +68,7 @@ class Views:
         self._settled: list[str] = []
         self._window: Window | None = None
         self._since = since.date() if since else None
-        own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
-        mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
-        tables: dict[str, Any] = {**schemas, **own, **mine}
-        self._make("policy", policy(settings))
-        for name, schema in tables.items():
-            self._make(name, self._table(name, schema))
-        self._make("events", _events([name for name in tables if name not in mine]))
+        self._tables(lake, settings, schemas)
         self.window(Window(now - timedelta(days=1), now))
         self._shared(project)
         self._reveal()
@@ -137,6 +132,16 @@ class Views:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _tables(self, lake: Lake, settings: Settings, schemas: Mapping[str, Any]) -> None:
+        """Make the views of the policy, of each table, and of all logs together."""
+        own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
+        mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
+        tables: dict[str, Any] = {**schemas, **own, **mine}
+        self._make("policy", policy(settings))
+        for name, schema in tables.items():
+            self._make(name, self._table(name, schema))
+        self._make("events", _events([name for name in tables if name not in mine]))
 
     def _make(self, name: str, query: str) -> None:
         quoted = database.name(name)
