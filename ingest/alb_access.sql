@@ -5,12 +5,12 @@
 -- skip:   ^##|^\s*$
 --
 -- One line a request, all fields that AWS documents; new ones are appended over the years, and a
--- line may end anywhere: fields that are not there are NULL, and so are `-` and the time -1, which
--- means that the request never got that far. `ts` is when the answer was sent,
+-- line may end anywhere: fields that are not there are NULL, and so are `-` and the time -1,
+-- which means that the request never got that far. `ts` is when the answer was sent,
 -- `request_creation_time` when the request came; `status` is what the client got,
 -- `target_status_code` what Fleet said. The balancer's own trouble is a 5xx without a
--- `target_status_code`: 502 (Fleet closed or refused), 503 (no target), 504 (too slow). Files come
--- every five minutes, late or twice. `host` is the client.
+-- `target_status_code`: 502 (Fleet closed or refused), 503 (no target), 504 (too slow). Files
+-- come every five minutes, late or twice. `host` is the client.
 --
 with
     split as (select *, string_split(text, '"') as part from records),

@@ -10,12 +10,12 @@
 -- row that says how Fleet saw it when the page was pulled. Read as snapshot lines (`{"pulled_at":
 -- …, "request": …, "body": {…}}`) and bare, on one line or pretty-printed; a bare page's time is
 -- its file's. `fleet_profiles` reads the same answers. A file's name decides; one whose name says
--- neither is `fleet_profiles` if every host in it carries profiles, and this if some do not (hence
--- `general`). To have both tables of one file, add it twice, with `--format` the second time.
--- "Online" tells of osquery alone: `seen_time` is moved by osquery, `last_mdm_checked_in_at` by
--- MDM. Dates before 2001-01-02 mean never and are NULL. A team is called fleet since 2026; both
--- are read. `host` is the hostname, which is what the other logs name; all other names have their
--- columns.
+-- neither is `fleet_profiles` if every host in it carries profiles, and this if some do not
+-- (hence `general`). To have both tables of one file, add it twice, with `--format` the second
+-- time. "Online" tells of osquery alone: `seen_time` is moved by osquery,
+-- `last_mdm_checked_in_at` by MDM. Dates before 2001-01-02 mean never and are NULL. A team is
+-- called fleet since 2026; both are read. `host` is the hostname, which is what the other logs
+-- name; all other names have their columns.
 --
 with
     pages as (

@@ -8,9 +8,9 @@
 -- `mdm.profiles` of the answers that `fleet_hosts` reads (its prose says how a file is told to be
 -- of the one or the other), each profile of each host a row. A host without profiles gives none
 -- and is no loss. Fleet tells a profile's status but not since when, nor which command delivers
--- it, so these snapshots, taken often enough, are the only history there is. `pending` is also how
--- the API shows a profile for which no command was made yet. Declarations are in the list too;
--- osquery never verifies those.
+-- it, so these snapshots, taken often enough, are the only history there is. `pending` is also
+-- how the API shows a profile for which no command was made yet. Declarations are in the list
+-- too; osquery never verifies those.
 --
 with
     pages as (

@@ -9,14 +9,14 @@
 -- - logfmt: `level=… ts=…` (go-kit), `ts=… level=…` (slog, since 4.81), or without a level
 -- - JSON: keys sorted (go-kit), or `ts`, `level`, `msg` first and whole seconds (slog)
 -- - lines of Go: `2025/07/02 20:43:07 http: TLS handshake error from …`, in local time
--- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:` and a line of JSON
--- each bare, or behind the prefix of journald, syslog, Docker, kubectl or CloudWatch.
+-- - mail of a failed cron: `Fleet cron 'name' (last updated …) raised errors …:`, then JSON
 --
--- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again; float seconds in cron.
--- A key may come twice. The host is host_uuid, hostID, host_id, `id` beside `type` (nanoMDM), or
--- `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is the error's.
--- Handshake lines and cron mail have no level but call themselves errors. Lines of no form, such as
--- a panic of Go, become one row after the line they follow, with its time.
+-- Each stands bare, or behind the prefix of journald, syslog, Docker, kubectl or CloudWatch.
+-- Traps: `took` is text (`3.7ms`), then whole nanoseconds, then text again; float seconds in
+-- cron. A key may come twice. The host is host_uuid, hostID, host_id, `id` beside `type`
+-- (nanoMDM), or `UUID:` in an APNs error, which may name several (all in apns_errors). `uuid` is
+-- the error's. Handshake lines and cron mail have no level but call themselves errors. Lines of
+-- no form, such as a panic of Go, become one row after the line they follow, with its time.
 --
 with
     cut as (

@@ -5,15 +5,15 @@
 -- skip:    ^(##|-- |\s*$)
 -- general: yes
 --
--- One entry a line: `json`, `json-seq` (a record separator before each) and `json-sse` (`data:
--- ` before each); not `json-pretty`. Export with `--all`, for without it a field over 4 KiB is
+-- One entry a line: `json`, `json-seq` (a record separator before each) and `json-sse` (`data: `
+-- before each); not `json-pretty`. Export with `--all`, for without it a field over 4 KiB is
 -- null.
 --
 -- All values are strings, numbers too. A field that a terminal could not show is an array of
 -- bytes and one that was given twice an array of strings: `message` is text in both cases. `ts`
--- is when journald took the entry, by which it sorts; only where a shipper dropped that is it
--- the sender's own time. `unit` wrote the entry and `about_unit` is what systemd writes about:
--- a service's restarts are in the latter. A program's own log inside MESSAGE stays as it is: to
+-- is when journald took the entry, by which it sorts; only where a shipper dropped that is it the
+-- sender's own time. `unit` wrote the entry and `about_unit` is what systemd writes about: a
+-- service's restarts are in the latter. A program's own log inside MESSAGE stays as it is: to
 -- have Fleet's or orbit's read by their own formats, pull with `--output=cat`.
 --
 with

@@ -5,21 +5,20 @@
 -- record: ^(\S+ )?\d{4}-\d\d-\d\dT\d|^\d{4}-\d\d-\d\d +\d+:|^\{|^##
 -- skip:   ^(##|-{3}|\*{9}|={5}|server +ts |\s*$)
 --
--- Three shapes. The error log: MySQL 8 (`… 0 [Note] [MY-012468] [InnoDB] text`), 5.7 (`… 0
--- [Note] InnoDB: text`), MariaDB (`2026-03-10  9:13:04 0 [Note] …`, local time: give `--zone`)
--- and `log_sink_json`. `SHOW ENGINE INNODB STATUS`: a row for the monitor and one for its
--- latest deadlock. pt-deadlock-logger: a row for each transaction of a deadlock.
+-- Three shapes. The error log: MySQL 8 (`… 0 [Note] [MY-012468] [InnoDB] text`), 5.7 (`… 0 [Note]
+-- InnoDB: text`), MariaDB (`2026-03-10  9:13:04 0 [Note] …`, local time: give `--zone`) and
+-- `log_sink_json`. `SHOW ENGINE INNODB STATUS`: a row for the monitor and one for its latest
+-- deadlock. pt-deadlock-logger: a row for each transaction of a deadlock.
 --
 -- `kind` says what a row is of. A deadlock has one row of kind `deadlock`: count those. In the
--- error log (`innodb_print_all_deadlocks`) it is the line that announces the dump; the blocks
--- of the dump follow within milliseconds as `deadlock_part` and say table, statement and, last,
--- the victim. In the status, and in pt's row of the victim, the `deadlock` row says these
--- itself. Several tables are in alphabetical order, several statements in that of the
--- transactions.
+-- error log (`innodb_print_all_deadlocks`) it is the line that announces the dump; the blocks of
+-- the dump follow within milliseconds as `deadlock_part` and say table, statement and, last, the
+-- victim. In the status, and in pt's row of the victim, the `deadlock` row says these itself.
+-- Several tables are in alphabetical order, several statements in that of the transactions.
 --
--- Lines without a time continue the message before. A lock wait that ran into its timeout is
--- not in MySQL's log at all: only its client hears of it. A database's log is about no host:
--- `host` is NULL.
+-- Lines without a time continue the message before. A lock wait that ran into its timeout is not
+-- in MySQL's log at all: only its client hears of it. A database's log is about no host: `host`
+-- is NULL.
 --
 with
     cut as (

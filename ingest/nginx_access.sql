@@ -4,17 +4,17 @@
 -- covers: fleet
 -- skip:   ^##|^\s*$
 --
--- Common, combined, and combined with more fields at the end, as Apache and ingress-nginx write it
--- too. It is the one log that sees every channel of every host, whatever Fleet itself logs. `host`
--- is the client address as nginx names it: behind a load balancer that is the balancer, and the
--- Mac is the first of `x_forwarded_for`. Many Macs behind one NAT share one address. Fields at the
--- end are told by their looks: `rt=… urt=…` (`request_time`, `upstream_response_time`), else the
--- first bare seconds with three decimals are the request's and the second the upstream's (of
--- several tries the sum); addresses are `x_forwarded_for`, a domain name is the `virtual_host`.
--- Escapes (`\x22`) stay as nginx wrote them. Only where the quotes do not fall as they should (a
--- quote in an unescaped user agent, a line cut off) is a line taken apart by a regular expression.
--- What is no HTTP (TLS bytes on a plain port, an empty request) is a row without `method` and
--- `path`.
+-- Common, combined, and combined with more fields at the end, as Apache and ingress-nginx write
+-- it too. It is the one log that sees every channel of every host, whatever Fleet itself logs.
+-- `host` is the client address as nginx names it: behind a load balancer that is the balancer,
+-- and the Mac is the first of `x_forwarded_for`. Many Macs behind one NAT share one address.
+-- Fields at the end are told by their looks: `rt=… urt=…` (`request_time`,
+-- `upstream_response_time`), else the first bare seconds with three decimals are the request's
+-- and the second the upstream's (of several tries the sum); addresses are `x_forwarded_for`, a
+-- domain name is the `virtual_host`. Escapes (`\x22`) stay as nginx wrote them. Only where the
+-- quotes do not fall as they should (a quote in an unescaped user agent, a line cut off) is a
+-- line taken apart by a regular expression. What is no HTTP (TLS bytes on a plain port, an empty
+-- request) is a row without `method` and `path`.
 --
 with
     split as (

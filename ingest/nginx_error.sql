@@ -6,10 +6,10 @@
 -- skip:   ^##|^\s*$
 --
 -- What nginx says of itself and of connections that went wrong; its times are local and carry no
--- zone. The message is followed by what it was about (`client:`, `request:`, `upstream:` …), which
--- becomes columns. `host` is the client; lines about the server itself (start, reload) have none.
--- Here alone one sees TLS failures: a handshake that fails makes no request and no access log
--- line. `tls_reason` is OpenSSL's text without its numbers, or what nginx says of a client
+-- zone. The message is followed by what it was about (`client:`, `request:`, `upstream:` …),
+-- which becomes columns. `host` is the client; lines about the server itself (start, reload) have
+-- none. Here alone one sees TLS failures: a handshake that fails makes no request and no access
+-- log line. `tls_reason` is OpenSSL's text without its numbers, or what nginx says of a client
 -- certificate. nginx cuts a line after 2048 bytes without saying so: a quote may never close.
 --
 with

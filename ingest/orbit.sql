@@ -11,8 +11,8 @@
 -- - text: what `open` and other programs say, with the time of the line before
 --
 -- Traps: the zone is the host's own; glog and syslog have neither zone nor year and take those of
--- orbit's line before, else count back from the file's last change. A failure may be told at level
--- INF, so look at `error` too. A copy out of an editor has line numbers in front.
+-- orbit's line before, else count back from the file's last change. A failure may be told at
+-- level INF, so look at `error` too. A copy out of an editor has line numbers in front.
 --
 with
     lines as (

@@ -5,12 +5,12 @@
 -- skip:   ^##|^\s*$|"data": ?\[\]
 --
 -- What scheduled queries found, one JSON object a line: events (`action`, `columns`), batches
--- (`diffResults`), snapshots, and the posted body around them (`log_type`, `data`).
--- A row is one row that a query gave, and its action: so osquery itself writes them with
--- --logger_event_type and --logger_snapshot_event_type, and all forms read alike. An empty snapshot
--- is one row without `columns`, for that the query ran and found nothing is a sign of life too.
--- Traps: older osquery writes unixTime, epoch and counter as text; decorations are nested or at top
--- level. It covers `host`, because each of several Fleet servers writes but its share of the lines.
+-- (`diffResults`), snapshots, and the posted body around them (`log_type`, `data`). A row is one
+-- row that a query gave, and its action: so osquery itself writes them with --logger_event_type
+-- and --logger_snapshot_event_type, and all forms read alike. An empty snapshot is one row
+-- without `columns`, for that the query ran and found nothing is a sign of life too. Traps: older
+-- osquery writes unixTime, epoch and counter as text; decorations are nested or at top level. It
+-- covers `host`, because each of several Fleet servers writes but its share of the lines.
 --
 with
     entries as (

@@ -10,10 +10,11 @@
 -- - glog: `W1207 14:18:14.493124 311143936 tls.cpp:101] said` in osqueryd's own files
 -- - text: further lines of the line before, such as the bodies that --tls_dump prints
 --
--- Traps: glog has local time and no year, which is that in the file's name, else counted back from
--- the file's last change; its thread ids are padded and may be negative. In JSON values are numbers
--- or text, decorations nested or at top level; severity is 0 info, 1 warning, 2 error, 3 fatal.
--- It covers `host`, because each of several Fleet servers writes but its share of the lines.
+-- Traps: glog has local time and no year, which is that in the file's name, else counted back
+-- from the file's last change; its thread ids are padded and may be negative. In JSON values are
+-- numbers or text, decorations nested or at top level; severity is 0 info, 1 warning, 2 error, 3
+-- fatal. It covers `host`, because each of several Fleet servers writes but its share of the
+-- lines.
 --
 with
     cut as (

@@ -7,17 +7,17 @@
 -- general: yes
 --
 -- Three shapes. RFC 3164, mostly stored without its number: `<34>Oct 11 22:14:15 host su[231]:
--- text`. It has no year: that of the file's last change is taken, counting back; nor a zone:
--- give `--zone`. RFC 5424: `<165>1 2026-10-11T22:14:15.003Z host app 123 ID47 [x@1 k="v"]
--- text`, with `-` for what is unknown and, over TCP, its length before it; one without a time
--- is a reject. And what rsyslog and systemd write by now, `2026-10-11T22:14:15.003+02:00 host
--- app[123]: text`, which with a space and `+02` is macOS's /var/log/install.log.
+-- text`. It has no year: that of the file's last change is taken, counting back; nor a zone: give
+-- `--zone`. RFC 5424: `<165>1 2026-10-11T22:14:15.003Z host app 123 ID47 [x@1 k="v"] text`, with
+-- `-` for what is unknown and, over TCP, its length before it; one without a time is a reject.
+-- And what rsyslog and systemd write by now, `2026-10-11T22:14:15.003+02:00 host app[123]: text`,
+-- which with a space and `+02` is macOS's /var/log/install.log.
 --
 -- There is a level only where there is a number: it is facility * 8 + severity. A name with
--- spaces is a process only before `[123]` (`Google Chrome[812]:`). An indented line continues
--- the one before, as macOS writes; rsyslog writes `#012` instead. `last message repeated 3
--- times` is a row whose `repeated` is 3: what counts messages must add it. The machine is
--- called what the sender calls it; `localhost` is none.
+-- spaces is a process only before `[123]` (`Google Chrome[812]:`). An indented line continues the
+-- one before, as macOS writes; rsyslog writes `#012` instead. `last message repeated 3 times` is
+-- a row whose `repeated` is 3: what counts messages must add it. The machine is called what the
+-- sender calls it; `localhost` is none.
 --
 with
     cut as (

@@ -12,19 +12,19 @@
 -- nothing.
 --
 -- Keys came and went with macOS (no `userID` before 12) and each is missing on some event: all
--- are read by name, none is needed but the time. NULL means none: an empty subsystem, activity
--- 0, user 2863311530 (0xAAAAAAAA, on launchd's lines). Ids have 64 bits and are never held in a
+-- are read by name, none is needed but the time. NULL means none: an empty subsystem, activity 0,
+-- user 2863311530 (0xAAAAAAAA, on launchd's lines). Ids have 64 bits and are never held in a
 -- float: `thread` and the activity ids keep their bits in a BIGINT, the rest is DECIMAL.
 --
--- `process` and `sender` are the last parts of their paths. The text styles leave a sender out
--- if it is the process itself; here it is named, as predicates know it. Levels: Default is
--- notice and Fault is fatal; activities, signposts, states and losses have none.
+-- `process` and `sender` are the last parts of their paths. The text styles leave a sender out if
+-- it is the process itself; here it is named, as predicates know it. Levels: Default is notice
+-- and Fault is fatal; activities, signposts, states and losses have none.
 --
 -- Traps of the text styles: `compact` has no zone (`--zone`), `syslog` has no level and calls
--- every Mac localhost. A message has as many lines as it likes, and a line of it that looks
--- like a row or begins `{"` is taken for a record. `[x:y] ` before a message is a subsystem if
--- it has a dot or a slash or is the process's name (`[powerd:sleepWake]`), else it is the
--- message's own (`[PYI-36329:ERROR]`). In JSON a line is a record or a reject by itself.
+-- every Mac localhost. A message has as many lines as it likes, and a line of it that looks like
+-- a row or begins `{"` is taken for a record. `[x:y] ` before a message is a subsystem if it has
+-- a dot or a slash or is the process's name (`[powerd:sleepWake]`), else it is the message's own
+-- (`[PYI-36329:ERROR]`). In JSON a line is a record or a reject by itself.
 --
 -- `<private>` and `<decode: missing data>` are what the log holds; they stay. A Mac's log tells
 -- of that Mac, so `host` is the emitter.

@@ -11,9 +11,9 @@
 -- missing where most hosts like it have theirs. Until it is back, nothing can be said of what it
 -- would have told: not that all is well, and not that a host is silent. A log that is only
 -- written to when something happens is not judged, nor the own log of a host that is silent or
--- asleep itself. A central log that is gone is told of for the week that rules look back; a host's
--- own log for a window, since hosts are retired. Look first at whoever collects it, then at the
--- disk and the clock of the machine.
+-- asleep itself. A central log that is gone is told of for the week that rules look back; a
+-- host's own log for a window, since hosts are retired. Look first at whoever collects it, then
+-- at the disk and the clock of the machine.
 --
 with
     stopped as (

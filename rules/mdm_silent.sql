@@ -9,8 +9,8 @@
 --
 -- "Online" in Fleet is osquery's word and says nothing of MDM: a Mac can be online for weeks
 -- while no profile and no command reaches it. One that was off or asleep could not check in
--- either: as far as that is known, it does not count. Look first at its identity certificate, then
--- at its network.
+-- either: as far as that is known, it does not count. Look first at its identity certificate,
+-- then at its network.
 --
 with
     last as (

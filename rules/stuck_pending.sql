@@ -9,8 +9,8 @@
 -- An online Mac gets a profile within minutes: Fleet queues it within 30 seconds and pushes each
 -- minute. Pending longer than that means that the MDM channel did not carry it, whatever osquery
 -- says; verifying for two hours means that the Mac has it and osquery did not confirm it. A host
--- that is off or asleep may stay pending for days and is not here, nor one that has only just come
--- back: what counts is the time that it was online. Its own log is no proof that it reached
+-- that is off or asleep may stay pending for days and is not here, nor one that has only just
+-- come back: what counts is the time that it was online. Its own log is no proof that it reached
 -- anyone. Look first whether other hosts are pending too: then it is the push certificate or the
 -- server.
 --

@@ -1,8 +1,8 @@
 -- title: what Docker, Kubernetes and CloudWatch put before a program's own line
 --
 -- `fleet-1  | rest` (docker compose), `[pod/fleet-0/fleet] rest` (kubectl --prefix), a time, and
--- after it `stdout F` (the kubelet's files) or a log stream (`aws logs tail`). Gives container, pod
--- and rest, which is the whole line where there is no such prefix.
+-- after it `stdout F` (the kubelet's files) or a log stream (`aws logs tail`). Gives container,
+-- pod and rest, which is the whole line where there is no such prefix.
 --
 create macro container_prefix(line) as
     regexp_extract(

@@ -1,8 +1,9 @@
 -- title: which of a host's channels to Fleet a request came through
 --
 -- A Mac talks to Fleet through several agents, and each can die while the others live. The path
--- decides, because orbit and Fleet Desktop share one user agent (`Go-http-client`); where the path
--- is none of Fleet's, the user agent does. Anybody's curl on such a path counts as that channel.
+-- decides, because orbit and Fleet Desktop share one user agent (`Go-http-client`); where the
+-- path is none of Fleet's, the user agent does. Anybody's curl on such a path counts as that
+-- channel.
 --
 create macro fleet_channel(path, user_agent) as
 case

@@ -1,9 +1,9 @@
 -- title: a duration that somebody appended to an access log line
 --
 -- `rest` is what follows the user agent. A duration is named there (`rt=0.012`, `urt="0.010,
--- 0.002"`), or it is the `nth` bare number with three decimals, which is how nginx writes seconds.
--- Of several upstreams that were tried nginx lists each one's time, and their sum is the answer;
--- `-` is none.
+-- 0.002"`), or it is the `nth` bare number with three decimals, which is how nginx writes
+-- seconds. Of several upstreams that were tried nginx lists each one's time, and their sum is the
+-- answer; `-` is none.
 --
 create macro http_seconds(rest, keys, nth) as
 list_sum(

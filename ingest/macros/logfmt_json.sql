@@ -1,9 +1,9 @@
 -- title: a logfmt line as a JSON object
 --
 -- `level=info msg="say \"hi\""` becomes `{"level":"info","msg":"say \"hi\""}`: all values are
--- text, keys stand in the order of the line, and a key that comes twice comes twice (who reads the
--- JSON takes the first). A quote that is never closed ends with the line; a value with an escape
--- that JSON does not know keeps its escapes as they are.
+-- text, keys stand in the order of the line, and a key that comes twice comes twice (who reads
+-- the JSON takes the first). A quote that is never closed ends with the line; a value with an
+-- escape that JSON does not know keeps its escapes as they are.
 --
 create macro logfmt_json(line) as
     '{' || array_to_string(

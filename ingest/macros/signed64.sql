@@ -1,8 +1,7 @@
 -- title: An unsigned 64-bit number as BIGINT
 --
 -- `signed64(number)`: the same bits. Delta has no unsigned types; an id of 2^63 or more becomes
--- negative
--- and stays one id, where a cast would lose it.
+-- negative and stays one id, where a cast would lose it.
 --
 create macro signed64(number) as
     coalesce(

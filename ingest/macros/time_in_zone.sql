@@ -1,8 +1,7 @@
 -- title: A time that may carry its zone
 --
 -- `time_in_zone(text, zone)`: a date and time in ISO order as TIMESTAMPTZ; `zone` is meant where
--- the
--- text names none. NULL for what is no time, and for `infinity`, which DuckDB takes for one.
+-- the text names none. NULL for what is no time, and for `infinity`, which DuckDB takes for one.
 --
 create macro time_in_zone(text, zone) as
     case

@@ -1,8 +1,8 @@
 -- title: the moment of a time that does not say its year, counting back from another
 --
 -- `stamp` as in `time_in_year`. The year is the last one that puts it no later than a day after
--- `latest`, for which the time of the file's last change serves (a day, because zones differ);
--- 29 February finds its leap year.
+-- `latest`, for which the time of the file's last change serves (a day, because zones differ); 29
+-- February finds its leap year.
 --
 create macro time_without_year(stamp, zone, latest) as
     coalesce(

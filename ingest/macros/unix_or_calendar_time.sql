@@ -1,6 +1,7 @@
 -- title: when osquery says that something happened
 --
--- `unixTime` (a number, or a number as text), else `calendarTime` (`Mon May  2 22:27:32 2016 UTC`).
+-- `unixTime` (a number, or a number as text), else `calendarTime` (`Mon May  2 22:27:32 2016
+-- UTC`).
 --
 create macro unix_or_calendar_time(unix, calendar) as
     coalesce(

@@ -3,8 +3,9 @@
 -- `channel` says how: osquery, orbit, desktop and mdm are requests that reached Fleet or the
 -- proxy; own log is a line that the host itself wrote; seen is Fleet's word for the last osquery
 -- request. A failed request is a proof of life too. `beat` marks a line of a log that has one for
--- each of a host's many requests, so that their absence means something: Fleet's own log has them
--- only while it debugs. Names are resolved; a name that nobody knows stays as the log had it.
+-- each of a host's many requests, so that their absence means something: Fleet's own log has
+-- those that succeed only while it debugs. Names are resolved; a name nobody knows stays as it
+-- was.
 --
 with
     sightings as (
@@ -37,7 +38,7 @@ with
             end as channel,
             'fleet_server',
             emitter,
-            channel = 'osquery' and level = 'debug'
+            channel = 'osquery' and level in ('debug', 'info')
         from fleet_server
         where component = 'http' and channel is not null
         union all

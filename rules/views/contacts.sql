@@ -2,8 +2,7 @@
 -- once:  yes
 --
 -- A row per host, channel and log (`beat` as in `checkins`): the first and the last check-in of
--- all that is collected. Who
--- asks only whether or when reads this, not millions of check-ins.
+-- all that is collected. Who asks only whether or when reads this, not millions of check-ins.
 --
 select
     host,

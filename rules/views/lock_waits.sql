@@ -3,7 +3,8 @@
 -- From Fleet's log (MySQL errors 1205, 1213 and 1615), from MySQL's own, and from the Mac
 -- (SQLite's "database is locked"). `kind` is deadlock, lock wait, prepared statement or sqlite.
 -- What MySQL tells within two seconds of Fleet is the same trouble, and Fleet knows the request.
--- The words alone prove nothing, since a query or a request may have them: there must be an error.
+-- The words alone prove nothing, since a query or a request may have them: there must be an
+-- error.
 --
 with
     told as (

@@ -2,9 +2,9 @@
 -- once:  yes
 --
 -- Only where more than two hosts and more than half of a platform's have it, and it tells
--- something most hours: a log that one admin fetched by hand from one Mac is missing nowhere else,
--- and one that only holds warnings is empty where there are none. A host that never checked in is
--- not asked, nor one that did so only just now.
+-- something most hours: a log that one admin fetched by hand from one Mac is missing nowhere
+-- else, and one that only holds warnings is empty where there are none. A host that never checked
+-- in is not asked, nor one that did so only just now.
 --
 with
     own as (

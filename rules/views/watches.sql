@@ -1,8 +1,8 @@
 -- title: When each host's check-ins would have been seen
 -- once:  yes
 --
--- A log that showed a host's heartbeat would have shown the next beat too, for as long as that log
--- was collected: so a span ends where nobody's request came for longer than a heartbeat may
+-- A log that showed a host's heartbeat would have shown the next beat too, for as long as that
+-- log was collected: so a span ends where nobody's request came for longer than a heartbeat may
 -- pause, for then it is the log that is missing, or the server, and no host. Fleet's snapshot
 -- says when it last saw a host, so between that and the snapshot nothing came.
 --
@@ -16,7 +16,7 @@ with
         union all
         select ts, emitter, 'fleet_server'
         from fleet_server
-        where component = 'http' and level = 'debug'
+        where component = 'http' and level in ('debug', 'info') and contains(uri, '/osquery/')
     ),
     ticks as (
         select "table", emitter, min(ts) as first_ts, max(ts) as last_ts
