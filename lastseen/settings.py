@@ -175,7 +175,7 @@ class _Reader:
 
     def _problem(self, key: str, what: str) -> None:
         words = re.compile(
-            rf"[\[\s.\"']*{re.escape(key)}\b|.*[{{\[.\"]\s*{re.escape(key.rpartition('_')[2])}\b"
+            rf"[\[\s.\"']*{re.escape(key)}\b|.*[{{\[.,\"]\s*{re.escape(key.rpartition('_')[2])}\b"
         )
         line = next((number for number, line in enumerate(self.lines, 1) if words.match(line)), 0)
         self.problems.append(Problem(self.path, line, what))
