@@ -209,7 +209,7 @@ def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, A
     return {
         "now": now,
         "findings": [{name: getattr(finding, name) for name in named} for finding in found],
-        "coverage": covered,
+        "coverage": {"newest": views.newest(), "spans": covered},
     }
 
 

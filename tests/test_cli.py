@@ -79,6 +79,27 @@ def test_add_json_has_the_shape_that_others_rely_on(
     }
 
 
+def test_check_json_has_the_shape_that_others_rely_on(project: Project, run: Runner) -> None:
+    """One host checks in once, the other goes on for ten minutes."""
+    log = project.root / "access.log"
+    agent = '"POST /api/osquery/distributed/read HTTP/1.1" 200 9 "-" "osquery/5.16.0"'
+    lines = [f"192.0.2.1 - - [10/Mar/2026:09:00:00 +0000] {agent}"]
+    lines += [f"192.0.2.2 - - [10/Mar/2026:09:{m:02}:30 +0000] {agent}" for m in range(11)]
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    root = str(project.root)
+    assert run("-C", root, "add", str(log)).code == 0
+
+    ran = run("-C", root, "check", "heartbeat_gap", "--json", "--now", "2026-03-10T09:11:00Z")
+
+    told = json.loads(ran.out)
+    assert list(told) == ["now", "findings", "coverage"]
+    (finding,) = told["findings"]
+    assert list(finding) == ["rule", "severity", "host", "since", "until", "summary", "evidence"]
+    assert (finding["host"], finding["since"]) == ("192.0.2.1", "2026-03-10T09:00:00.000000Z")
+    assert told["coverage"]["newest"] == "2026-03-10T09:10:30.000000Z"
+    assert [span["format"] for span in told["coverage"]["spans"]] == ["nginx_access"]
+
+
 def test_a_file_added_before_says_so(tiny_project: Project, tmp_path: Path, run: Runner) -> None:
     log = tmp_path / "app.tiny"
     log.write_text(tiny(1))
