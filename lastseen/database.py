@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 MEMORY = "256MB"
-ROWS = 65_536
+ROWS = 16_384
 """Rows that leave DuckDB at a time."""
 
 

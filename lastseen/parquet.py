@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 DAY = "day"
 """The partition column: the UTC date of ``ts``. It stands in a file's path, not in the file."""
-ROW_GROUP = 131_072
+ROW_GROUP = 65_536
 FULL = 512 << 20
 """Bytes of Arrow data after which a day goes on in a new file."""
 OPEN = 64
