@@ -8,7 +8,7 @@ from lastseen.errors import Problem, UserError
 from lastseen.formats import Format
 from lastseen.headline import NAMES, open_places
 from lastseen.logfile import LogFile
-from lastseen.project import Project, shipped
+from lastseen.project import Project
 from lastseen.rules import Rule
 from lastseen.views import FIELDS as VIEW_FIELDS
 from lastseen.views import REQUIRED as VIEW_REQUIRED
@@ -29,7 +29,10 @@ def _formats(project: Project) -> Generator[Problem, None, dict[str, Format]]:
     for path in project.content("ingest", "*.sql").values():
         try:
             file = sqlfile.read(path)
-            yield from sqlfile.problems(file, formats.FIELDS, formats.REQUIRED)
+            wrong = list(sqlfile.problems(file, formats.FIELDS, formats.REQUIRED))
+            yield from wrong
+            if wrong:
+                continue
             form = formats.parse(file)
             with formats.prepare(project) as con:
                 formats.schema(con, form)
@@ -45,7 +48,7 @@ def _samples(project: Project, known: dict[str, Format]) -> Iterator[Problem]:
         places = list(project.layers("sample_logs"))
         found = [path for base in places for path in sample_files(base, form.name)]
         if not found:
-            where = (places[0] if places else shipped() / "sample_logs") / f"{form.name}.log"
+            where = form.source.path.parents[1] / "sample_logs" / f"{form.name}.log"
             yield Problem(form.source.path, 0, f"there is no sample of it; write {where}")
         for path in found:
             try:
@@ -76,8 +79,10 @@ def _rules(space: Workspace, *, sound: bool) -> Iterator[Problem]:
     for name, path in space.project.content("rules", "*.sql").items():
         try:
             file = sqlfile.read(path)
-            yield from rules.problems(file)
-            loaded[name] = rules.parse(file)
+            wrong = list(rules.problems(file))
+            yield from wrong
+            if not wrong:
+                loaded[name] = rules.parse(file)
         except UserError as error:
             yield from _spread(path, error)
     if not sound:
