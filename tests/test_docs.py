@@ -70,6 +70,24 @@ def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) 
     assert [line.rstrip() for line in shown.stdout.splitlines()] == block[2].splitlines()
 
 
+def test_the_first_screens_rule_is_sound_and_runs(tmp_path: Path) -> None:
+    block = re.search(r"```sql\n(-- title:.*?)```", README, re.DOTALL)
+    assert block
+    project = tmp_path / "demo"
+    runner = CliRunner()
+    assert runner.invoke(app, ["demo", "--into", str(project)]).exit_code == 0
+    (project / "rules").mkdir()
+    (project / "rules" / "old_system.sql").write_text(block[1], encoding="utf-8")
+
+    linted = runner.invoke(app, ["-C", str(project), "lint"])
+    ran = runner.invoke(
+        app, ["-C", str(project), "check", "old_system", "--now", "2026-03-10T10:05Z"]
+    )
+
+    assert (linted.exit_code, ran.exit_code) == (0, 0)
+    assert "mac-014 runs macOS 14.7.4, the newest here is macOS 15.5" in ran.stdout
+
+
 def test_no_line_names_a_path_of_a_machine() -> None:
     found = [
         str(path.relative_to(ROOT))
