@@ -39,13 +39,7 @@ with
     )
 select
     pulled_at as ts,
-    coalesce(
-        nullif(h.hostname, ''),
-        nullif(h.display_name, ''),
-        nullif(h.computer_name, ''),
-        nullif(h.hardware_serial, ''),
-        h.uuid
-    ) as host,
+    fleet_host_name(h) as host,
     emitter,
     if(p.status = 'failed', 'error', 'info') as level,
     'fleet' as process,

@@ -66,9 +66,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
     """Print the version and stop."""
-    if wanted:
-        from importlib.metadata import version
+    from importlib.metadata import version
 
+    if wanted:
         print(version("lastseen"))
         raise typer.Exit
 
@@ -76,9 +76,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the op
 @app.callback()
 def choose(
     context: typer.Context,
-    folder: Annotated[
-        Path, typer.Option("-C", metavar="PROJECT", help="The project's folder.")
-    ] = Path(),
+    folder: Annotated[Path, typer.Option("-C", metavar="PROJECT", help="Its folder.")] = Path(),
     version: Annotated[  # noqa: ARG001 - its callback has done all
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -100,8 +98,8 @@ def demo_command(
         done = demo.run(folder, told)
     printing.say(f"Scratch project: {done.workspace.project.root}\n")
     printing.results_table(done.results)
-    printing.findings(done.findings)
-    print(f"\n{done.text}\n\nReport: {done.page}")
+    printing.findings(done.report.findings)
+    print(f"\n{done.report.text}\n\nReport: {done.report.page}")
 
 
 @app.command()

@@ -9,7 +9,6 @@ from lastseen import intake, lock, project, reports, settings
 from lastseen.errors import UserError
 from lastseen.intake import HOST, Request, Told
 from lastseen.logfile import Result
-from lastseen.rules import Finding
 from lastseen.workspace import Workspace
 
 NOW = datetime(2026, 3, 10, 10, 5, tzinfo=UTC)
@@ -22,9 +21,7 @@ class Done:
 
     workspace: Workspace
     results: list[Result]
-    findings: list[Finding]
-    text: str
-    page: Path
+    report: reports.Rendered
 
 
 def run(folder: Path | None, told: Told) -> Done:
@@ -47,10 +44,8 @@ def run(folder: Path | None, told: Told) -> Done:
         results = intake.add(
             space.project, space.lake, Request(samples(), below=project.shipped()), NOW, told
         )
-    findings, views = space.check(NOW)
-    views.close()
     rendered = reports.render(space, "nightly", NOW)
-    return Done(space, results, findings, rendered.text, rendered.page)
+    return Done(space, results, rendered)
 
 
 def samples() -> list[str]:

@@ -129,7 +129,7 @@ class Ingest:
                 rejects,
                 self._lake.marks(name),
                 Beside(self._lake.marks(REJECTS), name),
-                Uncovered(self._con, self._lake, self._form, covered),
+                Uncovered(self._con, self._lake, self._form, covered, self._now),
             )
             for file in files:
                 results.append(failed.get(file) or self._file(commit, file, zone, progress))

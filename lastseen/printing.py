@@ -1,7 +1,7 @@
 """What commands print: results on standard output, talk on standard error."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -80,7 +80,7 @@ def results_table(results: list[Result]) -> None:
         )
 
 
-def findings(found: list[Finding]) -> None:
+def findings(found: Sequence[Finding]) -> None:
     """Print findings as a table, the worst first."""
     rows = [
         {

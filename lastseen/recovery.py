@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,18 @@ class Uncovered:
     """Finds readings whose rows are in the lake and whose coverage is not."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, lake: Lake, form: Format, marks: Beside
+        self,
+        con: duckdb.DuckDBPyConnection,
+        lake: Lake,
+        form: Format,
+        marks: Beside,
+        now: datetime,
     ) -> None:
         self._con = con
         self._lake = lake
         self._form = form
         self._marks = marks
+        self._now = now
 
     def reading(self, bookmark: Bookmark, file: str, emitter: str | None) -> Covered | None:
         """Return what was read of a file and never noted as covered; None where all was.
@@ -69,8 +76,8 @@ class Uncovered:
         lines = f"line > {after} and line <= {bookmark.lines}"
         mine = f"file = {database.literal(file)} and {lines}"
         sound = (
-            f"ts >= {database.literal(coverage.EARLIEST)} and ts <= now() + "
-            f"{database.literal(coverage.AHEAD)}"
+            f"ts >= {database.literal(coverage.EARLIEST)} and "
+            f"ts <= {database.literal(self._now + coverage.AHEAD)}"
         )
         span = f"min(ts) filter ({sound}) as since, max(ts) filter ({sound}) as until"
         rows = self._one(self._form.name, f"select {span}, count(*) as found", mine)

@@ -20,6 +20,7 @@ from lastseen import adhoc, charts, facts, madeup, strips, wording
 from lastseen.errors import Problem, UserError
 from lastseen.facts import Ask, Facts
 from lastseen.project import Project
+from lastseen.rules import Finding
 from lastseen.terminal import harmless
 from lastseen.views import spill
 from lastseen.workspace import Workspace
@@ -41,6 +42,8 @@ class Rendered:
     subject: str
     text: str
     page: Path
+    findings: Sequence[Finding]
+    """What it tells of, the worst first."""
 
 
 def render(space: Workspace, name: str, now: datetime) -> Rendered:
@@ -56,7 +59,9 @@ def render(space: Workspace, name: str, now: datetime) -> Rendered:
     page = space.project.out / f"{name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(with_policy(made["html"]), encoding="utf-8")
-    return Rendered(made.get("subject", "").strip(), made.get("text", "").strip("\n"), page)
+    return Rendered(
+        made.get("subject", "").strip(), made.get("text", "").strip("\n"), page, told.findings
+    )
 
 
 def names(project: Project) -> list[str]:
