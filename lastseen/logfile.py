@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen import coverage
+
+
+class Ends(Enum):
+    """What of a file's end is taken."""
+
+    WHOLE = "whole"
+    """All of it: nothing more is written to it."""
+    LINES = "lines"
+    """Whole lines: the end of the last one may still come."""
+    RECORDS = "records"
+    """All but the last record, which further lines may continue."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,11 @@ class LogFile:
     """What rows call it: the path as the user gave it."""
     emitter: str | None = None
     """Whose log it is, where its path or the user says so."""
+    unit: tuple[str, int] | None = None
+    """The source and the number of what was pulled into the spool; None for a file where its writer has it."""
+    line: int = 1
+    """Which line of the file that rows name the first one is."""
+    ends: Ends = Ends.WHOLE
 
 
 @dataclass

@@ -1,7 +1,9 @@
-"""Spans and moments as people write them: "5 minutes", "T-7d", "30 min ago"."""
+"""Spans, moments and rhythms as people write them: "5 minutes", "T-7d", "30 min ago", "0 6 * * 1-5"."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lastseen.errors import UserError
 
@@ -16,6 +18,23 @@ _LONG = {
     "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w",
 }  # fmt: skip
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
+_CRON = (
+    ("minute", 0, 59, ""),
+    ("hour", 0, 23, ""),
+    ("day of the month", 1, 31, ""),
+    ("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    ("day of the week", 0, 7, "sun mon tue wed thu fri sat"),
+)
+_CRON_PART = re.compile(r"(?:\*|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/(\d+))?")
+
+
+@dataclass(frozen=True)
+class Cron:
+    """Moments by the calendar: five fields as crontab(5) has them, Sunday being 0 and 7."""
+
+    line: str
+    zone: str = "UTC"
+    """The zone whose clock is meant."""
 
 
 def period(text: str) -> timedelta:
@@ -45,6 +64,55 @@ def period(text: str) -> timedelta:
     if total <= timedelta():
         raise UserError(f'"{text}" is no time at all; a span must be longer than zero')
     return total
+
+
+def every(text: str) -> timedelta | Cron:
+    """Read how often something is done: a span, or a cron line, its zone behind it.
+
+    >>> every("5 minutes"), every("30 6 * * mon-fri Europe/Berlin")
+    (datetime.timedelta(seconds=300), Cron(line='30 6 * * mon-fri', zone='Europe/Berlin'))
+
+    Raises:
+        UserError: it is neither.
+    """
+    words = text.split()
+    if not (5 <= len(words) <= 6 and _CRON_PART.match(words[0])):  # noqa: PLR2004 - five fields, and a zone
+        return period(text)
+    for (what, low, high, names), field in zip(_CRON, words, strict=False):
+        if not _cron_field(field.lower(), low, high, names.split()):
+            raise UserError(
+                f'"{text}": "{field}" is no {what}; it goes from {low} to {high}, as in "*/5", "1-5" or "0,30"'
+            )
+    return Cron(" ".join(words[:5]), zone(words[5]) if words[5:] else "UTC")
+
+
+def _cron_field(field: str, low: int, high: int, names: list[str]) -> bool:
+    """Say whether a field of a cron line can be: its parts, their order and their bounds."""
+    for part in field.split(","):
+        found = _CRON_PART.fullmatch(part)
+        if not found or (found[3] is not None and int(found[3]) == 0):
+            return False
+        ends = [
+            names.index(word) + low if word in names else int(word) if word.isdigit() else -1
+            for word in found.groups()[:2]
+            if word
+        ]
+        if any(not low <= end <= high for end in ends) or ends != sorted(ends):
+            return False
+    return True
+
+
+def zone(text: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        UserError: there is no such zone.
+    """
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise UserError(f'there is no zone "{text}"; write one like Europe/Berlin') from None
+    return text
 
 
 def moment(text: str, now: datetime) -> datetime:

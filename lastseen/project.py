@@ -40,6 +40,16 @@ class Project:
         """The file that a writer holds while it writes."""
         return self.root / ".lastseen.lock"
 
+    @property
+    def spool(self) -> Path:
+        """Where pulled bytes wait to be read."""
+        return self.root / "spool"
+
+    @property
+    def state(self) -> Path:
+        """What is remembered between runs."""
+        return self.root / "lastseen.sqlite"
+
     def content(self, folder: str, pattern: str) -> dict[str, Path]:
         """Return the files of a content folder by file name; a user's file replaces a shipped one."""
         found: dict[str, Path] = {}

@@ -5,12 +5,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from lastseen.errors import Problem, UserError
-from lastseen.period import period
+from lastseen.config import ZONE, Place, Reader
+from lastseen.errors import UserError
+from lastseen.period import Cron
+from lastseen.sources import KINDS, Source
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,43 @@ class Policy:
     """How long a log may bring nothing new before the collection itself is in doubt."""
 
 
+NIGHTLY = Cron("30 3 * * *")
+
+
+@dataclass(frozen=True)
+class Report:
+    """When a report is rendered."""
+
+    at: str | None = None
+    """A time of day, "06:00"; every day."""
+    every: timedelta | Cron | None = None
+    """Or a span or a cron line."""
+    zone: str = "UTC"
+    """The zone whose clock `at` means."""
+
+    @property
+    def rhythm(self) -> timedelta | Cron:
+        """How often it is rendered."""
+        if self.every is not None:
+            return self.every
+        hour, _, minute = (self.at or "06:00").partition(":")
+        return Cron(f"{int(minute or 0)} {int(hour)} * * *", self.zone)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What `lastseen schedule` does besides sources, rules and reports."""
+
+    tidy: timedelta | Cron = NIGHTLY
+    """When the lake is tidied."""
+    at_once: int = 4
+    """Jobs that run at the same time."""
+    ping: str | None = None
+    """A URL to ask for after each good night, so that its silence is noticed."""
+    ping_env: str | None = None
+    """The environment variable that holds that URL, instead."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The whole of lastseen.toml."""
@@ -49,6 +87,11 @@ class Settings:
     """What `[policy.PLATFORM]` changes, by Fleet's platform name (darwin, ubuntu, windows, …)."""
     hosts: Mapping[str, Mapping[str, timedelta]] = field(default_factory=dict)
     """What `[policy.host."NAME"]` changes."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """What `[sources.NAME]` says, by name."""
+    reports: Mapping[str, Report] = field(default_factory=lambda: {"nightly": Report()})
+    """When each report is rendered; the nightly one at 06:00 UTC unless it is told otherwise."""
+    schedule: Schedule = Schedule()
 
 
 TEMPLATE = """\
@@ -73,6 +116,9 @@ path = "lake"            # where the tables are, relative to this file
 """
 
 _POLICY = tuple(f.name for f in fields(Policy))
+_SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
 def load(path: Path) -> Settings:
@@ -88,94 +134,99 @@ def load(path: Path) -> Settings:
         data = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path}: {error}") from None
-    reader = _Reader(path, text)
-    settings = reader.settings(data)
+    reader = Reader(path, text)
+    settings = _settings(reader, data)
     if reader.problems:
         raise UserError("\n".join(map(str, sorted(reader.problems))))
     return settings
 
 
-class _Reader:
-    """Turns parsed TOML into Settings and collects all that is wrong on the way."""
+def _settings(reader: Reader, data: dict[str, Any]) -> Settings:
+    reader.known((), data, _SECTIONS, "section")
+    lake = reader.table(("lake",), data)
+    reader.known(("lake",), lake, ("path", "keep"), "key of [lake]")
+    policy = reader.table(("policy",), data)
+    hosts = reader.table(("policy", "host"), policy)
+    nested = [
+        key
+        for key, value in policy.items()
+        if isinstance(value, dict) and key not in ("heartbeat", "host")
+    ]
+    general = {key: value for key, value in policy.items() if key not in (*nested, "host")}
+    return Settings(
+        lake=reader.value(("lake", "path"), str, lake.get("path", "lake")) or "lake",
+        keep=reader.value(("lake", "keep"), timedelta, lake["keep"]) if "keep" in lake else None,
+        policy=_policy(reader, ("policy",), general),
+        platforms={key: _policy(reader, ("policy", key), policy[key]) for key in nested},
+        hosts={
+            key: _policy(
+                reader, ("policy", "host", key), reader.table(("policy", "host", key), hosts)
+            )
+            for key in hosts
+        },
+        sources=dict(_sources(reader, reader.table(("sources",), data))),
+        reports={"nightly": Report()} | dict(_reports(reader, reader.table(("reports",), data))),
+        schedule=_schedule(reader, reader.table(("schedule",), data)),
+    )
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.lines = text.splitlines()
-        self.problems: list[Problem] = []
 
-    def settings(self, data: dict[str, Any]) -> Settings:
-        self._known(data, ("lake", "policy"), "section")
-        lake = self._table(data, "lake")
-        self._known(lake, ("path", "keep"), "key of [lake]")
-        policy = self._table(data, "policy")
-        nested = {
-            key: value
-            for key, value in policy.items()
-            if isinstance(value, dict) and key != "heartbeat"
-        }
-        hosts = self._table(policy, "host", "policy.host")
-        nested.pop("host", None)
-        return Settings(
-            lake=self._text(lake, "path", "lake"),
-            keep=self._span("keep", lake["keep"]) if "keep" in lake else None,
-            policy=self._policy(
-                {key: value for key, value in policy.items() if key not in {*nested, "host"}}
-            ),
-            platforms={key: self._policy(value) for key, value in nested.items()},
-            hosts={
-                key: self._policy(self._table(hosts, key, f'policy.host."{key}"')) for key in hosts
-            },
-        )
-
-    def _policy(self, values: dict[str, Any]) -> dict[str, timedelta]:
-        flat = dict(self._flat(values))
-        self._known(flat, _POLICY, "policy")
-        return {
-            key: span
-            for key, value in flat.items()
-            if key in _POLICY and (span := self._span(key, value))
-        }
-
-    @staticmethod
-    def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield `heartbeat = { period, grace }` as the two policies that it sets."""
-        for key, value in values.items():
-            if isinstance(value, dict):
-                yield from ((f"{key}_{part}", inner) for part, inner in value.items())
+def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str, timedelta]:
+    """Read spans; `heartbeat = { period, grace }` is two policies."""
+    found: dict[str, timedelta] = {}
+    for key, value in values.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for part, span in inner.items():
+            name = f"{key}_{part}" if part else key
+            place = (*section, key, part) if part else (*section, key)
+            if name in _POLICY:
+                found[name] = reader.value(place, timedelta, span)
             else:
-                yield key, value
+                near = dict.fromkeys([name])
+                reader.known(place[:-1], near, _POLICY, "policy")
+    return {key: span for key, span in found.items() if span is not None}
 
-    def _span(self, key: str, value: object) -> timedelta | None:
-        try:
-            return period(str(value))
-        except UserError as error:
-            self._problem(key, str(error))
-            return None
 
-    def _text(self, values: dict[str, Any], key: str, default: str) -> str:
-        value = values.get(key, default)
-        if isinstance(value, str):
-            return value
-        self._problem(key, f"{key} must be text")
-        return default
+def _sources(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Source]]:
+    for name in sections:
+        place = ("sources", name)
+        values = dict(reader.table(place, sections))
+        if not _NAME.fullmatch(name):
+            reader.problem(place, f"a source's name is letters, digits, - and _; '{name}' is not")
+            continue
+        kind = values.pop("kind", None)
+        if kind not in KINDS:
+            given = "kind is missing" if kind is None else f"there is no kind '{kind}'"
+            where = place if kind is None else (*place, "kind")
+            reader.problem(where, f"{given}; known are {', '.join(KINDS)}")
+            continue
+        before = len(reader.problems)
+        source = reader.read(KINDS[kind], place, values, name=name)
+        if source.zone is not None:
+            reader.value((*place, "zone"), ZONE, source.zone)
+        for key, what in source.problems() if len(reader.problems) == before else ():
+            reader.problem((*place, key), what)
+        yield name, source
 
-    def _table(self, data: dict[str, Any], key: str, name: str | None = None) -> dict[str, Any]:
-        value = data.get(key, {})
-        if isinstance(value, dict):
-            return value
-        self._problem(key, f"[{name or key}] must be a section")
-        return {}
 
-    def _known(self, values: Mapping[str, object], known: tuple[str, ...], what: str) -> None:
-        for key in values:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-                self._problem(key, f"unknown {what} '{key}'; {hint}")
+def _reports(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Report]]:
+    for name in sections:
+        place = ("reports", name)
+        report = reader.read(Report, place, reader.table(place, sections))
+        if report.at is not None and not _TIME_OF_DAY.fullmatch(report.at):
+            reader.problem((*place, "at"), f'at is a time of day, "06:00"; it is "{report.at}"')
+        elif report.at is not None and report.every is not None:
+            reader.problem((*place, "every"), "say either at or every")
+        else:
+            reader.value((*place, "zone"), ZONE, report.zone)
+            yield name, report
 
-    def _problem(self, key: str, what: str) -> None:
-        words = re.compile(
-            rf"[\[\s.\"']*{re.escape(key)}\b|.*[{{\[.,\"]\s*{re.escape(key.rpartition('_')[2])}\b"
-        )
-        line = next((number for number, line in enumerate(self.lines, 1) if words.match(line)), 0)
-        self.problems.append(Problem(self.path, line, what))
+
+def _schedule(reader: Reader, values: dict[str, Any]) -> Schedule:
+    schedule = reader.read(Schedule, ("schedule",), values)
+    if schedule.ping is not None and schedule.ping_env is not None:
+        reader.problem(("schedule", "ping_env"), "say either ping or ping_env")
+    if schedule.ping is not None and not re.match(r"https?://", schedule.ping):
+        reader.problem(("schedule", "ping"), "ping must begin with https://")
+    if not 1 <= schedule.at_once <= 64:  # noqa: PLR2004 - each is a process
+        reader.problem(("schedule", "at_once"), "at_once must be from 1 to 64")
+    return schedule

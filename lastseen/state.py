@@ -1,0 +1,151 @@
+"""What lastseen remembers between runs, in one SQLite file beside the lake.
+
+The lake's bookmarks say what is in the lake; this file says what was asked for, what waits in the spool, and how
+runs went. Another process may read while one writes (write-ahead log).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from lastseen.errors import Exit, UserError
+
+_SCHEMA = """
+create table if not exists unit (
+    source text not null, number integer not null, file text not null, name text not null,
+    format text, emitter text, zone text, line integer not null, pulled_at integer not null,
+    problem text, primary key (source, number)
+) strict, without rowid;
+create table if not exists seen (
+    source text not null, origin text not null, at integer not null, primary key (source, origin)
+) strict, without rowid;
+create table if not exists memory (
+    source text not null, key text not null, value text not null, primary key (source, key)
+) strict, without rowid;
+create table if not exists run (
+    id integer primary key, kind text not null, name text not null, started integer not null,
+    finished integer not null, problem text, detail text not null
+) strict;
+create index if not exists run_by_name on run (kind, name, finished);
+pragma user_version = 1;
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run of a job went."""
+
+    kind: str
+    """pull, rule, report or tidy."""
+    name: str
+    started: datetime
+    finished: datetime
+    problem: str | None = None
+    """Why it failed, or failed in part; None where all went well."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers and names that `status` shows: rows, rejects, files, hosts that were not reached."""
+
+
+class State:
+    """The open file. One object serves one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and make it where it is not there.
+
+        Raises:
+            UserError: it cannot be opened, or is no SQLite file (exit code 4).
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self.db.execute("pragma journal_mode = wal")
+            self.db.execute("pragma synchronous = full")
+            if self.db.execute("pragma user_version").fetchone() == (0,):
+                self.db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise UserError(
+                f"{path}: cannot be opened: {error}; move it away: what is in the lake stays",
+                Exit.DAMAGED,
+            ) from None
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Do several changes as one: all of them, or on an error none.
+
+        Raises:
+            UserError: the disk is full, or the file cannot be written.
+        """
+        try:
+            self.db.execute("begin immediate")
+            try:
+                yield self.db
+            except BaseException:
+                self.db.execute("rollback")
+                raise
+            self.db.execute("commit")
+        except sqlite3.Error as error:
+            raise UserError(f"{self.path}: cannot be written: {error}", Exit.PARTIAL) from None
+
+    def note(self, run: Run) -> None:
+        """Keep how a run went."""
+        row = (
+            run.kind, run.name, stamp(run.started), stamp(run.finished), run.problem,
+            json.dumps(run.detail, default=str),
+        )  # fmt: skip
+        with self.change() as db:
+            db.execute(
+                "insert into run (kind, name, started, finished, problem, detail) values (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def last(
+        self, kind: str, name: str, *, good: bool = False, until: datetime | None = None
+    ) -> Run | None:
+        """Return the newest run of a job; with ``good`` the newest that had no problem."""
+        where = "kind = ? and name = ? and finished <= ?" + " and problem is null" * good
+        found = self.runs(where, (kind, name, stamp(until) if until else 2**62), limit=1)
+        return found[0] if found else None
+
+    def runs(
+        self, where: str = "true", values: Sequence[object] = (), limit: int = 100
+    ) -> list[Run]:
+        """Return runs, the newest first."""
+        query = (
+            f"select kind, name, started, finished, problem, detail from run where {where} "
+            "order by finished desc, id desc limit ?"
+        )
+        return [
+            Run(kind, name, moment(started), moment(finished), problem, json.loads(detail))
+            for kind, name, started, finished, problem, detail in self.db.execute(
+                query, (*values, limit)
+            )
+        ]
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def stamp(when: datetime) -> int:
+    """Return a moment as the file holds it: microseconds since 1970, UTC."""
+    span = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def moment(stamped: int) -> datetime:
+    """Return the moment that a number of microseconds since 1970 stands for, UTC."""
+    return datetime.fromtimestamp(stamped // 1_000_000, UTC).replace(
+        microsecond=stamped % 1_000_000
+    )
