@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from lastseen import formats, rules, sqlfile
-from lastseen.cli import app
+from lastseen.cli.app import app
 from lastseen.project import shipped
 
 ROOT = Path(__file__).resolve().parents[1]

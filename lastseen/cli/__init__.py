@@ -1,0 +1,11 @@
+"""The command line: arguments in, text out. The only place that prints or exits."""
+
+from lastseen.cli import ask, data
+from lastseen.cli.app import app
+
+__all__ = ["ask", "data", "main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,92 @@
+"""The command line itself: its options, and where every error ends."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lastseen.errors import Exit, UserError
+from lastseen.period import moment
+
+
+class _Commands(TyperGroup):
+    """The commands; what a user can mend ends here, as one line on standard error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except UserError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(error.code) from None
+        except KeyboardInterrupt:
+            _say("interrupted; what was committed stays, run it again for the rest")
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            # Nobody reads on. Python flushes once more at its end, so that has to go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.DONE) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            why = (error.strerror or str(error)).lower()
+            _say(f"error: {error.filename}: {why}")
+            raise typer.Exit(Exit.USAGE) from None
+        return result
+
+
+def _say(text: str) -> None:
+    """Tell the person at the terminal why a command stopped."""
+    from lastseen import printing, terminal
+
+    printing.say(terminal.harmless(text))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="When was each host last seen, and why isn't it now?",
+)
+
+Now = Annotated[
+    str,
+    typer.Option("--now", metavar="T", help="The moment to judge at: RFC 3339, T-7d, 30 min ago."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    """Print the version and stop."""
+    from importlib.metadata import version
+
+    if wanted:
+        print(version("lastseen"))
+        raise typer.Exit
+
+
+@app.callback()
+def choose(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("-C", metavar="PROJECT", help="Its folder.")] = Path(),
+    version: Annotated[  # noqa: ARG001 - its callback has done all
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """When was each host last seen, and why isn't it now?"""
+    context.obj = folder
+
+
+def judged(text: str) -> datetime:
+    """Return the moment that ``--now`` says.
+
+    Raises:
+        UserError: it is no moment.
+    """
+    return moment(text, datetime.now(UTC))
