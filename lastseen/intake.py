@@ -1,7 +1,6 @@
 """From what a user names to files with formats: folders, globs, ``{host}`` in a path, standard input."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +9,6 @@ from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from glob import glob, has_magic
-from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,20 +18,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lastseen import formats
 from lastseen.errors import UserError
 from lastseen.formats import Format
+from lastseen.hostpath import HOST, host_pattern
 from lastseen.ingest import Ingest
 from lastseen.lake import Lake, unwritable
 from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
 from lastseen.records import Reader
-from lastseen.unpack import open_bytes
+from lastseen.unpack import must_be_text, open_bytes
 
 _SAMPLE = 200
 """Lines by which a format is found."""
-_TEXT = 0.95
-"""A file of whose first bytes fewer than this share can stand in text is binary; of random ones, 0.9 can."""
-_HEAD = 4096
-"""Bytes by which text is told from binary."""
-HOST = "{host}"
 
 Told = Callable[[int, int, str], None]
 """Told of progress: bytes read, bytes in all, and the format that is read."""
@@ -109,7 +103,7 @@ def _format(forms: Mapping[str, Format], given: str | None, file: LogFile) -> st
         UserError: it cannot be read, or is no log, or nothing tells its format.
     """
     with open_bytes(file.path) as stream:
-        _must_be_text(file.name, stream)
+        must_be_text(file.name, stream)
     return given or sniff(forms, file).name
 
 
@@ -171,7 +165,7 @@ def _spooled(stream: IO[bytes], spool: Path) -> Path:
 def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
     """Yield the files of one path, and the host where the path holds ``{host}``."""
     pattern = given.replace(HOST, "*")
-    host = _host_pattern(given) if HOST in given else None
+    host = host_pattern(given) if HOST in given else None
     # Path.glob takes no absolute pattern.
     magic = has_magic(pattern) and not Path(given).exists()
     names = glob(pattern, recursive=True) if magic else [given]  # noqa: PTH207
@@ -192,13 +186,6 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _host_pattern(given: str) -> re.Pattern[str]:
-    """Return what finds the host in a path; a ``*`` or ``?`` elsewhere in it stands for any name."""
-    words = {HOST: r"(?P<host>[^/]+?)", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\{host\}|\*\*|\*|\?)", given)
-    return re.compile("".join(words.get(part, re.escape(part)) for part in parts) + r"(?:/.*)?$")
-
-
 def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
     """Find the format of a file by its name and its beginning.
 
@@ -209,21 +196,3 @@ def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
         chunk = next(Reader(stream).chunks(), None)
     lines = chunk.texts.slice(0, _SAMPLE).to_pylist() if chunk else []
     return formats.detect(forms, file.name, lines)
-
-
-def _must_be_text(name: str, stream: BufferedIOBase) -> None:
-    """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
-
-    Raises:
-        UserError: it is no log.
-    """
-    read = stream.read1(_HEAD)
-    head = read.lstrip(b"\0")
-    while read and not head:
-        read = stream.read1(_HEAD)
-        head = read.lstrip(b"\0")
-    if not head:
-        raise UserError(f"{name}: is empty; nothing to add")
-    text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
-    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
-        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")
