@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-INTERVAL = 20
+INTERVAL = 10
 """Commits from one checkpoint to the next."""
 _ENTRY = re.compile(r"(\d{20})\.(json|checkpoint\.parquet)")
 _FORM = "{:020}.{}"

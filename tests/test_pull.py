@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -214,7 +214,7 @@ def test_lines_are_counted_from_where_the_unit_begins(tiny_project: Project) -> 
 def test_what_was_fetched_waits_where_another_writes_to_the_lake(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect, "_WAIT", collect.timedelta(seconds=0.1))
+    monkeypatch.setattr(collect, "_WAIT", timedelta(seconds=0.1))
     unit(tiny_project, tiny(1))
     with Path(tiny_project.lock).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
