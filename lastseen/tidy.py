@@ -65,7 +65,9 @@ def tidy(lake: Lake, keep: timedelta | None, now: datetime, spill: Path) -> Iter
         marks = lake.marks(name)
         days = _days(lake, name)
         closed = {
-            d: files for d, files in days.items() if d < today and marks[ordered_mark(d)] != len(files)
+            d: files
+            for d, files in days.items()
+            if d < today and marks[ordered_mark(d)] != len(files)
         }
         many = {d: files for d, files in days.items() if d >= today and len(files) >= _MANY}
         for group in chain(_groups(closed), _groups(many)):
@@ -127,7 +129,9 @@ def _rewrite(lake: Lake, name: str, days: Days, spill: Path, *, ordered: bool) -
         except duckdb.Error as error:
             raise damaged(lake.path / name, error) from None
         written = Counter(day_of(part.path) for part in writer.close())
-        writer.commit({ordered_mark(day): written[day] for day in days} if ordered else {}, replaces=files)
+        writer.commit(
+            {ordered_mark(day): written[day] for day in days} if ordered else {}, replaces=files
+        )
 
 
 def _vacuum(lake: Lake, name: str) -> int:
