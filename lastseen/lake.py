@@ -5,6 +5,7 @@ them, so a caller looks at the bookmark first and writes only what is new, under
 """
 
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -225,18 +226,23 @@ class Writer:
     def _ready(self) -> DeltaTable:
         """Return the table with at least these columns, made where it is not there."""
         if self._table is None:
-            self._root.mkdir(parents=True, exist_ok=True)
-            self._table = DeltaTable.create(
-                self._root,
-                Schema.from_arrow(self.schema),
-                partition_by=[DAY],
-                configuration=_CONFIGURATION,
-            )
+            self._create()
         there = pa.schema(self._table.schema().to_arrow()).names
         new = [column for column in self.schema if column.name not in there]
         if new:
             self._table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
         return self._table
+
+    def _create(self) -> None:
+        """Make the table beside its place first: a crash must not leave a log without a version."""
+        draft = self._root / ".new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        columns = Schema.from_arrow(self.schema)
+        DeltaTable.create(draft, columns, partition_by=[DAY], configuration=_CONFIGURATION)
+        (draft / "_delta_log").rename(self._root / "_delta_log")
+        draft.rmdir()
+        self._table = DeltaTable(self._root)
 
 
 def _removed(root: Path, paths: Sequence[str], *, changes: bool) -> list[RemoveAction]:
