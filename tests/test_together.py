@@ -45,10 +45,12 @@ def test_each_file_is_counted_by_itself(tiny_project: Project, tmp_path: Path) -
 
 
 def test_two_copies_in_one_batch_are_one_file(tiny_project: Project, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
     for name in ("a.tiny", "b.tiny", "c.tiny"):
-        (tmp_path / name).write_text(lines_of(range(4)))
-    (tmp_path / "grown.tiny").write_text(lines_of(range(6)))
-    results = add(tiny_project, tmp_path)
+        (logs / name).write_text(lines_of(range(4)))
+    (logs / "grown.tiny").write_text(lines_of(range(6)))
+    results = add(tiny_project, logs)
 
     assert len(messages(tiny_project)) == 6
     assert [result.already for result in results] == [False, True, True, False]
