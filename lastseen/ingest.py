@@ -20,6 +20,7 @@ from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
+from lastseen.gather import gather
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import Ends, LogFile, Result
 from lastseen.parquet import DAY
@@ -40,6 +41,7 @@ class _Commit:
 
     rows: Writer
     rejects: Writer
+    readings: Writer
     seen: Marks
     seen_rejects: Beside
     uncovered: Uncovered
@@ -131,14 +133,16 @@ class Ingest:
         with (
             self._lake.writer(self._form.name, self._schema) as rows,
             self._lake.writer(REJECTS, REJECT_SCHEMA) as rejects,
+            self._lake.writer(COVERAGE, coverage.SCHEMA) as readings,
         ):
             name = self._form.name
-            covered = Beside(self._lake.marks(COVERAGE), name)
+            covered = Beside(readings.marks(), name)
             commit = _Commit(
                 rows,
                 rejects,
-                self._lake.marks(name),
-                Beside(self._lake.marks(REJECTS), name),
+                readings,
+                rows.marks(),
+                Beside(rejects.marks(), name),
                 Uncovered(self._con, self._lake, self._form, covered, self._now),
                 Repeats(self._lake, name, self._form.key, self._schema),
             )
@@ -147,7 +151,10 @@ class Ingest:
                 if commit.size >= _COMMIT_BYTES or commit.repeats.full:
                     break
             self._finish(commit)
-            self._before += commit.size
+        for writer in (rows, rejects, readings):
+            if writer.at_checkpoint:
+                gather(self._lake, writer.name)
+        self._before += commit.size
         return results
 
     def _failed(self, file: LogFile, why: Exception) -> Result:
@@ -302,9 +309,8 @@ class Ingest:
             commit.rejects.commit(commit.seen_rejects.names(commit.marks))
             commit.rows.commit(commit.marks)
         if commit.cover_marks:
-            with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
-                writer.write(coverage.batch(commit.covered, self._now))
-                writer.commit(commit.seen_rejects.names(commit.cover_marks))
+            commit.readings.write(coverage.batch(commit.covered, self._now))
+            commit.readings.commit(commit.seen_rejects.names(commit.cover_marks))
 
 
 def _same(file: LogFile, opened: Callable[[], BufferedIOBase], head: bytes) -> None:
