@@ -75,14 +75,21 @@ class Command(Source):
 
     kind = "command"
     command: tuple[str, ...] = ()
-    """The program and its arguments, not a line for a shell; ``{since}``, ``{until}`` and ``{cursor}``
-    stand for where the last pull ended."""
+    """The program and its arguments, not a line for a shell.
+
+    ``{since}`` and ``{until}`` stand for the window, as RFC 3339 in UTC; ``{since:%Y-%m-%d %H:%M:%S}`` is
+    written as strftime would. ``{cursor}`` stands for the ``__CURSOR`` of the last line of JSON that the program
+    printed; an argument that holds it is left out until there is one. Any exit status but 0 is a failure.
+    """
     preset: str | None = None
     """A command that comes with lastseen: ``unified_log`` or ``journald``."""
     since: timedelta = timedelta(days=1)
     """How far back the first pull looks."""
     overlap: timedelta = timedelta(minutes=5)
-    """How far each window reaches back into the one before; what comes twice is kept once."""
+    """How far each window reaches back into the one before; what comes twice is kept once.
+
+    More than a clock of what is asked may be behind this machine's, and than its log is late.
+    """
 
     @property
     def repeats(self) -> bool:
