@@ -244,7 +244,7 @@ class Inbox(Source):
     settle: timedelta = timedelta(minutes=1)
     """A file changed more recently than this may still be on its way."""
     then: str = "keep"
-    """What becomes of a file that was read: ``keep`` or ``delete``."""
+    """What becomes of a file that was read: ``keep`` or ``delete``, with all of an archive that is no log."""
     max_files: int = 10_000
     """Files that one archive may hold."""
     max_megabytes: int = 4096

@@ -14,7 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
+import httpx
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
@@ -76,11 +78,16 @@ def _credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def s3(endpoint: str) -> Any:
     """The other side: who writes the logs."""
     return fsspec.filesystem(
-        "s3", endpoint_url=endpoint, skip_instance_cache=True, use_listings_cache=False
+        "s3",
+        endpoint_url=endpoint,
+        key="testing",
+        secret="testing",  # noqa: S106 - what that server takes
+        skip_instance_cache=True,
+        use_listings_cache=False,
     )
 
 
@@ -201,6 +208,19 @@ def test_without_credentials_it_says_so(logs: Fetcher, monkeypatch: pytest.Monke
     assert str(error.value) == (
         f"{logs.source.url}: no credentials were found; "
         "set them in the environment or the client's own files"
+    )
+
+
+def test_credentials_that_are_not_enough_are_a_sentence(logs: Fetcher, endpoint: str) -> None:
+    httpx.post(f"{endpoint}/moto-api/reset-auth", content=b"0").raise_for_status()
+    try:
+        with pytest.raises(UserError) as error:
+            logs.pull()
+    finally:
+        httpx.post(f"{endpoint}/moto-api/reset-auth", content=b"inf").raise_for_status()
+
+    assert str(error.value) == (
+        f"{logs.source.url}: access denied; may its credentials list and read there?"
     )
 
 
@@ -385,6 +405,55 @@ def test_any_store_of_fsspec_will_do(tmp_path: Path) -> None:
         assert logs.pull().wanted == 0
 
 
+class CutsOff(MemoryFileSystem):  # type: ignore[misc] # fsspec ships no types
+    """A store whose connection breaks before the end, so many times."""
+
+    protocol = "cutsoff"
+    breaks = 0
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("cutsoff://", "memory://")))
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        data: bytes = super().cat_file(path, start, end)
+        CutsOff.breaks -= 1
+        return data[:-1] if CutsOff.breaks >= 0 else data
+
+
+@pytest.fixture
+def cuts_off(tmp_path: Path) -> Iterator[Fetcher]:
+    fsspec.register_implementation("cutsoff", CutsOff, clobber=True)
+    name = uuid4().hex
+    fsspec.filesystem("memory").pipe({f"/{name}/{number}.log": LINE for number in range(9)})
+    with fetcher(tmp_path, Bucket(name="logs", url=f"cutsoff://{name}", retries=1)) as made:
+        yield made
+
+
+def test_what_was_cut_off_is_asked_for_again(cuts_off: Fetcher) -> None:
+    CutsOff.breaks = 1
+
+    assert cuts_off.pull().problems == []
+
+    assert list(cuts_off.units().values()) == [LINE] * 9
+
+
+def test_what_is_cut_off_each_time_is_not_kept_and_a_store_that_does_it_is_left(
+    cuts_off: Fetcher,
+) -> None:
+    CutsOff.breaks = 1000
+
+    assert cuts_off.pull(retries=0).problems == [
+        f"{cuts_off.source.url}/0.log: the store cannot be reached, or does not answer in time (4 more objects too)",
+        "logs: 5 in a row failed; 4 of 9 objects wait for the next pull",
+    ]
+    assert cuts_off.names() == []
+    assert list(cuts_off.folder.iterdir()) == []
+
+    CutsOff.breaks = 0
+    assert (cuts_off.pull().problems, len(cuts_off.names())) == ([], 9)
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -444,7 +513,7 @@ _PATHS = st.builds(lambda folders, leaf: "".join(folders) + leaf, _FOLDERS, _LEA
 _TREES = st.dictionaries(_PATHS, st.binary(max_size=50), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(first=_TREES, second=_TREES)
 def test_whatever_is_in_a_store_comes_once_in_two_pulls(
     first: dict[str, bytes], second: dict[str, bytes]

@@ -76,9 +76,10 @@ def pull(source: Bucket, spool: Spool, errand: Errand) -> Outcome:
     new.sort(key=lambda one: (one.changed or _FIRST, one.path))
     outcome.wanted = len(new)
     done = _fetch(store, spool, errand, new, outcome)
-    if done < len(new) and not errand.stopped() and errand.left <= 0:
+    if done < len(new) and not errand.stopped():
+        why = "the time was over" if errand.left <= 0 else f"{_ENOUGH} in a row failed"
         outcome.problems.append(
-            f"{source.name}: the time was over; {len(new) - done} of {len(new)} objects wait for the next pull"
+            f"{source.name}: {why}; {len(new) - done} of {len(new)} objects wait for the next pull"
         )
     return outcome
 
