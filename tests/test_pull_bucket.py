@@ -16,12 +16,15 @@ from uuid import uuid4
 import fsspec
 import httpx
 import pytest
+from conftest import Runner
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
+from support import lake_of, lines_of, rows
 
 from lastseen.errors import UserError
+from lastseen.project import Project
 from lastseen.pull import bucket, listing, store
 from lastseen.pull.source import Errand, Outcome
 from lastseen.pull.spool import Spool
@@ -289,24 +292,6 @@ def test_a_pull_that_is_stopped_keeps_what_came_and_the_next_brings_the_rest(
     assert (logs.pull().wanted, len(logs.names())) == (2, 3)
 
 
-def test_a_pull_whose_time_is_over_says_how_much_waits(
-    logs: Fetcher, s3: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    s3.pipe({f"{inside(logs)}/{name}.log": LINE for name in "abc"})
-    listed = listing.objects
-
-    def slowly(*given: Any) -> Iterator[listing.Object]:
-        yield from listed(*given)
-        time.sleep(0.7)
-
-    monkeypatch.setattr(bucket, "objects", slowly)
-
-    assert logs.pull(until=0.7).problems == [
-        "logs: the time was over; 3 of 3 objects wait for the next pull"
-    ]
-    assert list(logs.folder.iterdir() if logs.folder.exists() else ()) == []
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Fetcher]:
     """A store that is a folder."""
@@ -321,6 +306,34 @@ def put(tmp_path: Path, name: str, when: datetime = NOW, data: bytes = LINE) -> 
     path.write_bytes(data)
     os.utime(path, (when.timestamp(), when.timestamp()))
     return path
+
+
+def test_a_pull_whose_time_is_over_says_how_much_waits(
+    folder: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.log")
+    put(tmp_path, "b.log")
+    listed = listing.objects
+
+    def slowly(*given: Any) -> Iterator[listing.Object]:
+        yield from listed(*given)
+        time.sleep(0.6)
+
+    monkeypatch.setattr(bucket, "objects", slowly)
+
+    assert folder.pull(until=0.5).problems == [
+        f"file://{tmp_path}/in: the time was over; 2 of 2 objects wait for the next pull"
+    ]
+    assert folder.names() == []
+
+
+def test_a_store_that_was_not_listed_in_time_says_what_to_change(logs: Fetcher) -> None:
+    with pytest.raises(UserError) as error:
+        logs.pull(until=-1)
+
+    assert str(error.value) == (
+        f"{logs.source.url}: the time was over before it was listed; narrow url or since, or raise deadline"
+    )
 
 
 def test_the_time_of_an_object_is_the_units_and_their_order(
@@ -445,7 +458,7 @@ def test_what_is_cut_off_each_time_is_not_kept_and_a_store_that_does_it_is_left(
 
     assert cuts_off.pull(retries=0).problems == [
         f"{cuts_off.source.url}/0.log: the store cannot be reached, or does not answer in time (4 more objects too)",
-        "logs: 5 in a row failed; 4 of 9 objects wait for the next pull",
+        f"{cuts_off.source.url}: 5 in a row failed; 4 of 9 objects wait for the next pull",
     ]
     assert cuts_off.names() == []
     assert list(cuts_off.folder.iterdir()) == []
@@ -459,13 +472,13 @@ def test_what_is_cut_off_each_time_is_not_kept_and_a_store_that_does_it_is_left(
     [
         (
             "gs://bucket/a",
-            "logs: the client for gs:// is not installed; pip install 'lastseen[gs]'",
+            "gs://bucket/a: the client for gs:// is not installed; pip install 'lastseen[gs]'",
         ),
         (
             "az://bucket/a",
-            "logs: the client for az:// is not installed; pip install 'lastseen[az]'",
+            "az://bucket/a: the client for az:// is not installed; pip install 'lastseen[az]'",
         ),
-        ("nope://bucket/a", "logs: the store's client says: Protocol not known: nope"),
+        ("nope://bucket/a", "nope://bucket/a: the store's client says: Protocol not known: nope"),
     ],
 )
 def test_a_store_without_its_client_says_what_to_install(
@@ -542,3 +555,19 @@ def test_whatever_is_in_a_store_comes_once_in_two_pulls(
 def _write(files: Any, name: str, tree: dict[str, bytes]) -> None:
     for path, data in tree.items():
         files.pipe_file(f"/{name}/{path}", data)
+
+
+def test_what_a_bucket_holds_is_in_the_lake_once(tiny_project: Project, run: Runner) -> None:
+    store_of_it = tiny_project.root / "store" / "mac-015"
+    store_of_it.mkdir(parents=True)
+    (store_of_it / "a.tiny.gz").write_bytes(gzip.compress(lines_of(range(3)).encode()))
+    tiny_project.config.write_text(
+        f'[sources.logs]\nkind = "bucket"\nurl = "file://{tiny_project.root}/store/{{host}}"\n'
+    )
+
+    for _ in range(2):
+        assert run("-C", tiny_project.root, "pull", "logs").code == 0
+
+    assert rows(lake_of(tiny_project), "tiny", "emitter, file, line") == [
+        ("mac-015", f"file://{store_of_it}/a.tiny.gz", line) for line in (1, 2, 3)
+    ]

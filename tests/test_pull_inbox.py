@@ -19,10 +19,13 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
+from conftest import Runner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import lake_of, lines_of, rows
 
 from lastseen.errors import UserError
+from lastseen.project import Project
 from lastseen.pull import inbox
 from lastseen.pull.source import Errand, Outcome
 from lastseen.pull.spool import Spool
@@ -656,3 +659,18 @@ def test_no_damage_is_more_than_a_sentence(patch: bytes, at: int, pack: object) 
         drop.pull()
 
         assert len(drop.spool.recall_all("file:")) == 1
+
+
+def test_what_an_archive_holds_is_in_the_lake_once(tiny_project: Project, run: Runner) -> None:
+    folder = tiny_project.root / "inbox" / "mac-015"
+    folder.mkdir(parents=True)
+    (folder / "u.zip").write_bytes(zipped({"log/a.tiny": lines_of(range(3)).encode()}))
+    tiny_project.config.write_text('[sources.drop]\nkind = "inbox"\npath = "inbox/{host}"\n')
+
+    for _ in range(2):
+        ran = run("-C", tiny_project.root, "pull", "drop", "--now", LATER.isoformat())
+        assert (ran.code, ran.err) == (0, "")
+
+    assert rows(lake_of(tiny_project), "tiny", "emitter, file, line") == [
+        ("mac-015", "inbox/mac-015/u.zip!/log/a.tiny", line) for line in (1, 2, 3)
+    ]

@@ -69,7 +69,14 @@ def pull(source: Bucket, spool: Spool, errand: Errand) -> Outcome:
     try:
         new = [one for one in objects(store, errand) if not spool.was_seen(one.origin)]
     except StoreError as error:
-        if not error.missing or "bucket" in str(error):
+        if errand.stopped():
+            return outcome
+        if errand.left <= 0:
+            raise UserError(
+                f"{store.url(store.path)}: the time was over before it was listed; "
+                "narrow url or since, or raise deadline"
+            ) from None
+        if not error.missing:
             raise UserError(f"{store.url(store.path)}: {error}") from None
         outcome.problems.append(f"{store.url(store.path)}: {error}; is the path right?")
         return outcome
@@ -79,7 +86,7 @@ def pull(source: Bucket, spool: Spool, errand: Errand) -> Outcome:
     if done < len(new) and not errand.stopped():
         why = "the time was over" if errand.left <= 0 else f"{_ENOUGH} in a row failed"
         outcome.problems.append(
-            f"{source.name}: {why}; {len(new) - done} of {len(new)} objects wait for the next pull"
+            f"{store.url(store.path)}: {why}; {len(new) - done} of {len(new)} objects wait for the next pull"
         )
     return outcome
 

@@ -116,10 +116,10 @@ def open_store(source: Bucket) -> Store:
             f"pip install 'lastseen[{extra}]'" if extra else f"install fsspec's client for {scheme}"
         )
         raise UserError(
-            f"{source.name}: the client for {scheme}:// is not installed; {how}"
+            f"{source.url}: the client for {scheme}:// is not installed; {how}"
         ) from None
     except Exception as error:  # noqa: BLE001 - each store's client has errors of its own
-        raise UserError(f"{source.name}: {_answer(error)[0]}") from None
+        raise UserError(f"{source.url}: {_answer(error)[0]}") from None
     path = str(path)
     whole = source.url.rstrip("/")
     bare = path.strip("/")
@@ -135,12 +135,12 @@ def _patiently(source: Bucket, errand: Errand, act: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001 - each store's client has errors of its own
             why, again = _answer(error)
             if pause is None or not again or errand.over or errand.left <= pause:
-                missing = isinstance(error, FileNotFoundError)
-                raise StoreError(why, missing=missing) from None
+                raise StoreError(why, missing=why == _NOTHING) from None
             time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 
+_NOTHING = "there is nothing of that name"
 _ANSWERS: tuple[tuple[set[str], str, bool], ...] = (
     ({"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "DefaultCredentialsError",
       "ProfileNotFound", "TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError"},
@@ -148,7 +148,7 @@ _ANSWERS: tuple[tuple[set[str], str, bool], ...] = (
     ({"NoSuchBucket"}, "there is no such bucket", False),
     ({"PermissionError", "ClientAuthenticationError", "Forbidden"},
      "access denied; may its credentials list and read there?", False),
-    ({"FileNotFoundError", "NotADirectoryError", "ResourceNotFoundError"}, "there is nothing of that name", False),
+    ({"FileNotFoundError", "NotADirectoryError", "ResourceNotFoundError"}, _NOTHING, False),
     ({"FSTimeoutError", "TimeoutError", "EndpointConnectionError", "ConnectionError", "ConnectTimeoutError",
       "ReadTimeoutError", "ClientConnectionError", "HTTPClientError", "ServiceRequestError", "gaierror"},
      "the store cannot be reached, or does not answer in time", True),
