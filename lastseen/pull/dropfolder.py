@@ -68,11 +68,7 @@ def uploads(path: str, below: Path, problem: Callable[[str], None]) -> Iterator[
     Raises:
         UserError: the folder itself cannot be listed.
     """
-    before, host, _ = path.partition(HOST)
-    top = Path(before.rpartition("/")[0] or "/") if host else Path(before)
-    if not top.is_dir() or not os.access(top, os.R_OK | os.X_OK):
-        why = "may not be read by this user" if top.is_dir() else "is not there; make it"
-        raise UserError(f"{shown(str(top))}: the folder {why}")
+    top = _top(path)
     pattern = host_pattern(escape(path.rstrip("/")))
 
     def denied(error: OSError) -> None:
@@ -96,10 +92,28 @@ def uploads(path: str, below: Path, problem: Callable[[str], None]) -> Iterator[
             matched = pattern.match(str(top / inside / leaf if leaf in links else top / inside))
             if matched is None:
                 continue
-            of = shown(matched["host"]) if host else None
-            with suppress(FileNotFoundError):
+            host = matched.groupdict().get("host")
+            try:
                 looks = os.stat(leaf, dir_fd=handle, follow_symlinks=False)
-                yield Upload(handle, leaf, _name(top / inside / leaf, below), of, looks)
+            except FileNotFoundError:
+                continue
+            yield Upload(
+                handle, leaf, _name(top / inside / leaf, below), host and shown(host), looks
+            )
+
+
+def _top(path: str) -> Path:
+    """Return the folder below which all others lie.
+
+    Raises:
+        UserError: it cannot be listed.
+    """
+    before, host, _ = path.partition(HOST)
+    top = Path(before.rpartition("/")[0] or "/") if host else Path(before)
+    if not top.is_dir() or not os.access(top, os.R_OK | os.X_OK):
+        why = "may not be read by this user" if top.is_dir() else "is not there; make it"
+        raise UserError(f"{shown(str(top))}: the folder {why}")
+    return top
 
 
 def _links(names: list[str], folder: int) -> set[str]:
