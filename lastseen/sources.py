@@ -236,7 +236,8 @@ class Bucket(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        if not re.match(r"[a-z][a-z0-9+.-]*://", self.url):
+        yield from _one_host("url", self.url)
+        if not re.match(r"[a-z][a-z0-9+.-]*:///?[^/]", self.url):
             yield "url", 'url is missing or has no scheme: url = "s3://bucket/prefix/"'
         elif urlsplit(self.url).password:
             yield (
@@ -267,7 +268,7 @@ class Inbox(Source):
     settle: timedelta = timedelta(minutes=1)
     """A file changed more recently than this may still be on its way."""
     then: str = "keep"
-    """What becomes of a file that was read: ``keep`` or ``delete``."""
+    """What becomes of a file that was read: ``keep`` or ``delete``, with all of an archive that is no log."""
     max_files: int = 10_000
     """Files that one archive may hold."""
     max_megabytes: int = 4096
@@ -281,12 +282,18 @@ class Inbox(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
+        yield from _one_host("path", self.path)
         if not self.path:
             yield "path", 'path is missing: path = "inbox/{host}"'
         if self.then not in ("keep", "delete"):
             yield "then", 'then is "keep" or "delete"'
         if self.max_files < 1 or self.max_megabytes < 1:
             yield "max_files", "max_files and max_megabytes must be at least 1"
+
+
+def _one_host(key: str, value: str) -> Problems:
+    if value.count("{host}") > 1:
+        yield key, f"{key} may hold {{host}} once"
 
 
 KINDS: Mapping[str, type[Source]] = {
