@@ -225,15 +225,14 @@ class Writer:
 
     def _ready(self) -> DeltaTable:
         """Return the table with at least these columns, made where it is not there."""
-        if self._table is None:
-            self._create()
-        there = pa.schema(self._table.schema().to_arrow()).names
+        table = self._table = self._table or self._create()
+        there = pa.schema(table.schema().to_arrow()).names
         new = [column for column in self.schema if column.name not in there]
         if new:
-            self._table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
-        return self._table
+            table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
+        return table
 
-    def _create(self) -> None:
+    def _create(self) -> DeltaTable:
         """Make the table beside its place first: a crash must not leave a log without a version."""
         draft = self._root / ".new"
         shutil.rmtree(draft, ignore_errors=True)
@@ -242,7 +241,7 @@ class Writer:
         DeltaTable.create(draft, columns, partition_by=[DAY], configuration=_CONFIGURATION)
         (draft / "_delta_log").rename(self._root / "_delta_log")
         draft.rmdir()
-        self._table = DeltaTable(self._root)
+        return DeltaTable(self._root)
 
 
 def _removed(root: Path, paths: Sequence[str], *, changes: bool) -> list[RemoveAction]:
