@@ -9,6 +9,7 @@ from io import BufferedIOBase
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from lastseen import bookmarks, coverage, database, formats, recovery
@@ -25,6 +26,7 @@ from lastseen.logfile import Ends, LogFile, Result
 from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader
 from lastseen.recovery import Uncovered
+from lastseen.repeats import Repeats
 from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
@@ -43,6 +45,7 @@ class _Commit:
     seen: Marks
     seen_rejects: Beside
     uncovered: Uncovered
+    repeats: Repeats
     marks: dict[str, int] = field(default_factory=dict)
     """How far files will have been read, once this is committed."""
     cover_marks: dict[str, int] = field(default_factory=dict)
@@ -62,6 +65,8 @@ class _Reading:
     account: Account
     kept: int
     """Rejects up to this line are in the lake: from a run that crashed."""
+    repeats: Repeats | None
+    """Knows what the lake has, where the file may hold some of it."""
 
 
 class ChangedError(UserError):
@@ -139,10 +144,11 @@ class Ingest:
                 rows.marks(),
                 Beside(rejects.marks(), name),
                 Uncovered(self._con, self._lake, self._form, covered, self._now),
+                Repeats(self._lake, name, self._form.key, self._schema),
             )
             for file in files:
                 results.append(failed.get(file) or self._file(commit, file, zone, progress))
-                if commit.size >= _COMMIT_BYTES:
+                if commit.size >= _COMMIT_BYTES or commit.repeats.full:
                     break
             self._finish(commit)
         for writer in (rows, rejects, readings):
@@ -175,8 +181,10 @@ class Ingest:
             reader = self._reader(stream, bookmark, file.ends)
             rest = bookmark.lines if bookmark.inside_line else None
             account = Account(self._form.name, self._form.skip, rest)
+            repeats = commit.repeats.begin() if file.repeats else None
+            reading = _Reading(commit, result, known, account, kept, repeats)
             try:
-                self._read(reader, _Reading(commit, result, known, account, kept), progress)
+                self._read(reader, reading, progress)
                 _same(file, opened, bookmark.head[: bookmark.size + reader.consumed])
             except UserError as error:
                 raise _SpoiledError(file, error) from error
@@ -238,8 +246,9 @@ class Ingest:
             ) as batches:
                 for batch in batches:
                     rows = reading.account.take(batch)
-                    reading.result.count(rows["ts"], self._now)
-                    reading.commit.rows.write(rows)
+                    fresh = pa.array(reading.repeats.fresh(rows)) if reading.repeats else None
+                    reading.result.count(rows["ts"], self._now, fresh)
+                    reading.commit.rows.write(rows if fresh is None else rows.filter(fresh))
                     self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
         except duckdb.Error as error:
             why = str(error).partition("\n")[0]
@@ -252,8 +261,6 @@ class Ingest:
     def _reject(self, reading: _Reading, upto: int | None) -> None:
         """Keep what turned out to be no row, but for lines that a crashed run kept already."""
         for lines, reasons, texts in reading.account.settle(upto):
-            reading.result.rejects += len(lines)
-            new = pa.array(lines > reading.kept)
             constant = {
                 **reading.known,
                 "ts": self._now,
@@ -265,7 +272,14 @@ class Ingest:
                 for name, value in constant.items()
             }
             columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
-            reading.commit.rejects.write(pa.record_batch(columns).filter(new))
+            rejects = pa.record_batch(columns)
+            fresh = np.ones(len(lines), bool)
+            if reading.repeats:
+                again = reading.known["file_time"] if reading.kept else None
+                fresh = reading.repeats.fresh_rejects(rejects, again)
+            reading.result.rejects += int(fresh.sum())
+            reading.result.repeated += int((~fresh).sum())
+            reading.commit.rejects.write(rejects.filter(pa.array(fresh & (lines > reading.kept))))
 
     def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
         """Note what a reading proves, and first what one before it proved and did not come to note."""
