@@ -24,9 +24,15 @@ def transactions(root: Path, version: int) -> dict[str, int] | None:
         version: One that the log still reaches.
 
     Returns:
-        None where another program left the log in a form that is not read here.
+        None where another program left the log in a form that is not read here, or it was shortened meanwhile.
     """
-    log = root / "_delta_log"
+    try:
+        return _read(root / "_delta_log", version)
+    except FileNotFoundError:
+        return None
+
+
+def _read(log: Path, version: int) -> dict[str, int] | None:
     checkpoints, commits = _entries(log)
     start = max((number for number in checkpoints if number <= version), default=-1)
     if not set(range(start + 1, version + 1)) <= commits:

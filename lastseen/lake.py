@@ -225,15 +225,14 @@ class Writer:
 
     def _ready(self) -> DeltaTable:
         """Return the table with at least these columns, made where it is not there."""
-        table = self._table or self._created()
+        table = self._table = self._table or self._create()
         there = pa.schema(table.schema().to_arrow()).names
         new = [column for column in self.schema if column.name not in there]
         if new:
             table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
-        self._table = table
         return table
 
-    def _created(self) -> DeltaTable:
+    def _create(self) -> DeltaTable:
         """Make the table beside its place first: a crash must not leave a log without a version."""
         draft = self._root / ".new"
         shutil.rmtree(draft, ignore_errors=True)
