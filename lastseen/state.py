@@ -194,7 +194,7 @@ def _empty() -> sqlite3.Connection:
 
 
 def _made(db: sqlite3.Connection) -> bool:
-    return db.execute("pragma user_version").fetchone() != (0,)
+    return bool(db.execute("pragma user_version").fetchone() != (0,))
 
 
 def stamp(when: datetime) -> int:
