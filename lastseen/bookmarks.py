@@ -2,19 +2,23 @@
 
 A file is known by its bytes, never by its name: by a hash of its beginning, and by a hash of what lies
 before the bookmark. So one that was rotated, copied, compressed or renamed is recognised, one that was
-overwritten is new, and two exports with the same banner are two files.
+overwritten is new, and two exports with the same banner are two files. What was pulled into the spool is known
+by its source and number instead: one bookmark a source, however many units there are.
 """
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import SEEK_CUR, BufferedIOBase
 from itertools import count
 from typing import Protocol
 
+from lastseen.logfile import LogFile
 from lastseen.records import TAIL, Reader
 from lastseen.unpack import DAMAGED
 
+_SOURCE = "pull."
 HEAD = 64 << 10
 """Bytes at a file's beginning that name it, or as much as was read of a shorter one."""
 
@@ -57,9 +61,9 @@ class Bookmark:
     """How far one file was read."""
 
     key: str
-    """Names the file within its table; empty where the file is new."""
+    """Names the file, or the source, within its table; empty where the file is new."""
     size: int
-    """Bytes read, unpacked."""
+    """Bytes read, unpacked; for a source the number of the last unit."""
     lines: int
     """Lines begun in them."""
     head: bytes
@@ -69,11 +73,19 @@ class Bookmark:
 
     def marks(self) -> dict[str, int]:
         """Return it as a table keeps it."""
+        if self.key.startswith(_SOURCE):
+            return {self.key: self.size}
         return {
             f"{self.key}.bytes": self.size,
             f"{self.key}.lines": self.lines,
             f"{self.key}.tail": _number(self.tail),
         }
+
+    def noted(self, marks: Marks) -> bool:
+        """Say whether another table has come as far."""
+        if self.key.startswith(_SOURCE):
+            return (marks[self.key] or 0) >= self.size
+        return marks[f"{self.key}.bytes"] == self.size
 
     @property
     def inside_line(self) -> bool:
@@ -82,18 +94,20 @@ class Bookmark:
 
 
 def find(
-    opened: Callable[[], BufferedIOBase], marks: Marks, emitter: str | None
+    opened: Callable[[], BufferedIOBase], marks: Marks, file: LogFile
 ) -> tuple[Bookmark, BufferedIOBase]:
     """Return a file's bookmark, and the file opened just behind what was read.
 
     Args:
         opened: Opens the file, unpacked, at its beginning.
         marks: The table's bookmarks.
-        emitter: Whose log it is; the same bytes from two machines are two files.
+        file: Says whose log it is, for the same bytes from two machines are two files, or which unit.
     """
+    if file.unit:
+        return _find_unit(opened, marks, file)
     with opened() as stream:
         head = _read(stream, HEAD)
-    for key in _candidates(head, marks, emitter):
+    for key in _candidates(head, marks, file.emitter):
         read = marks[f"{key}.bytes"] or 0
         tail = head[max(0, read - TAIL) : read] if read <= len(head) else _before(opened, read)
         if len(tail) == min(read, TAIL) and _number(tail) == marks[f"{key}.tail"]:
@@ -101,6 +115,21 @@ def find(
             _skip(stream, read)
             return Bookmark(key, read, marks[f"{key}.lines"] or 0, head, tail), stream
     return Bookmark("", 0, 0, head, b""), opened()
+
+
+def _find_unit(
+    opened: Callable[[], BufferedIOBase], marks: Marks, file: LogFile
+) -> tuple[Bookmark, BufferedIOBase]:
+    """Return the bookmark of a unit: it was read whole, or not at all."""
+    bookmark = Bookmark(*_unit(file), file.line - 1, b"", b"")
+    if bookmark.noted(marks):
+        return bookmark, io.BufferedReader(io.BytesIO())
+    return Bookmark("", 0, file.line - 1, b"", b""), opened()
+
+
+def _unit(file: LogFile) -> tuple[str, int]:
+    source, number = file.unit or ("", 0)
+    return f"{_SOURCE}{source}", number
 
 
 def _before(opened: Callable[[], BufferedIOBase], read: int) -> bytes:
@@ -113,17 +142,19 @@ def _before(opened: Callable[[], BufferedIOBase], read: int) -> bytes:
         return _read(stream, TAIL)
 
 
-def marks_for(old: Bookmark, reader: Reader, marks: Marks, emitter: str | None) -> dict[str, int]:
+def marks_for(old: Bookmark, reader: Reader, marks: Marks, file: LogFile) -> dict[str, int]:
     """Return the marks that say how far a file has been read now.
 
     Args:
         old: Where reading began.
         reader: What has read on from there.
         marks: The table's bookmarks.
-        emitter: Whose log it is.
+        file: What was read.
     """
+    if file.unit:
+        return dict([_unit(file)])
     size = old.size + reader.consumed
-    fresh = (key for key in _keys(old.head[:size], emitter) if marks[f"{key}.bytes"] is None)
+    fresh = (key for key in _keys(old.head[:size], file.emitter) if marks[f"{key}.bytes"] is None)
     key = old.key or next(fresh)
     return Bookmark(key, size, reader.line - 1, old.head, reader.tail).marks()
 

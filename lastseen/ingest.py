@@ -20,7 +20,7 @@ from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
-from lastseen.logfile import LogFile, Result
+from lastseen.logfile import Ends, LogFile, Result
 from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader
 from lastseen.recovery import Uncovered
@@ -60,6 +60,10 @@ class _Reading:
     account: Account
     kept: int
     """Rejects up to this line are in the lake: from a run that crashed."""
+
+
+class ChangedError(UserError):
+    """Another file took a file's name while it was read."""
 
 
 class _SpoiledError(Exception):
@@ -105,6 +109,7 @@ class Ingest:
                 results = self._some(files[done : done + _COMMIT_FILES], failed, zone, progress)
             except _SpoiledError as spoiled:
                 failed[spoiled.file] = self._failed(spoiled.file, spoiled)
+                failed[spoiled.file].changed = isinstance(spoiled.__cause__, ChangedError)
                 continue
             yield from results
             done += len(results)
@@ -155,35 +160,37 @@ class Ingest:
         opened = partial(open_bytes, file.path)
         try:
             known = self._describe(file, zone)
-            bookmark, stream = bookmarks.find(opened, marks, file.emitter)
-            kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file.emitter)
+            bookmark, stream = bookmarks.find(opened, marks, file)
+            kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file)
         except UserError as error:
             return self._failed(file, error)
         with stream:
-            reader = self._reader(stream, bookmark)
+            reader = self._reader(stream, bookmark, file.ends)
             rest = bookmark.lines if bookmark.inside_line else None
             account = Account(self._form.name, self._form.skip, rest)
             try:
                 self._read(reader, _Reading(commit, result, known, account, kept), progress)
+                _same(file, opened, bookmark.head[: bookmark.size + reader.consumed])
             except UserError as error:
-                raise _SpoiledError(file, error) from None
+                raise _SpoiledError(file, error) from error
         result.skipped = account.skipped
         result.problem = f"{file.name}: {reader.problem}" if reader.problem else None
         result.read = True
+        result.held = reader.held
         result.already = bool(bookmark.size) and not reader.consumed
         commit.size += reader.consumed
         self._cover(commit, file, bookmark, result)
         if reader.consumed:
-            new = bookmarks.marks_for(bookmark, reader, marks, file.emitter)
+            new = bookmarks.marks_for(bookmark, reader, marks, file)
             commit.marks |= new
             commit.cover_marks |= new
         return result
 
-    def _reader(self, stream: BufferedIOBase, bookmark: Bookmark) -> Reader:
+    def _reader(self, stream: BufferedIOBase, bookmark: Bookmark, ends: Ends) -> Reader:
         """Return what reads on from a bookmark."""
         record = self._form.record.pattern if self._form.record else None
         line = bookmark.lines + (not bookmark.inside_line)
-        return Reader(stream, record, line, bookmark.tail)
+        return Reader(stream, record, line, bookmark.tail, ends)
 
     def _describe(self, file: LogFile, zone: str | None) -> dict[str, Any]:
         """Tell the format's query about the file; return that.
@@ -256,10 +263,8 @@ class Ingest:
     def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
         """Note what a reading proves, and first what one before it proved and did not come to note."""
         form = self._form
-        known_before = bool(bookmark.key) and f"{bookmark.key}.bytes" not in commit.marks
-        before = (
-            commit.uncovered.reading(bookmark, file.name, file.emitter) if known_before else None
-        )
+        known_before = bool(bookmark.key) and not bookmark.marks().keys() & commit.marks.keys()
+        before = commit.uncovered.reading(bookmark, file) if known_before else None
         if before:
             commit.covered.append(before)
             commit.cover_marks |= bookmark.marks()
@@ -286,3 +291,20 @@ class Ingest:
             with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
                 writer.write(coverage.batch(commit.covered, self._now))
                 writer.commit(commit.seen_rejects.names(commit.cover_marks))
+
+
+def _same(file: LogFile, opened: Callable[[], BufferedIOBase], head: bytes) -> None:
+    """Make sure that a file's name stood for the same bytes all the while it was read.
+
+    Raises:
+        UserError: it was rotated or truncated under the reader.
+    """
+    if file.ends is Ends.WHOLE or not head:
+        return
+    try:
+        with opened() as stream:
+            again = stream.read(len(head))
+    except UserError:
+        again = b""
+    if again != head:
+        raise ChangedError(f"{file.name}: was rotated or truncated while it was read")

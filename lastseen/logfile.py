@@ -57,6 +57,10 @@ class Result:
     """All of it had been added before."""
     read: bool = False
     """Some of it is in the lake: from now, or from before."""
+    held: int = 0
+    """Bytes at its end that are no whole record yet; they are read once they are."""
+    changed: bool = False
+    """It was rotated or truncated while it was read; reading it again will do."""
     problem: str | None = None
     """Why it could not be read, or not to its end."""
 

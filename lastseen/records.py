@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastseen.errors import UserError
+from lastseen.logfile import Ends
 from lastseen.unpack import DAMAGED, STEP
 
 CHUNK = 4 << 20
@@ -60,30 +61,44 @@ class Reader:
     """Reads a stream as chunks of records, and knows how far it has come."""
 
     def __init__(
-        self, stream: BufferedIOBase, starts: str | None = None, line: int = 1, tail: bytes = b""
+        self,
+        stream: BufferedIOBase,
+        starts: str | None = None,
+        line: int = 1,
+        tail: bytes = b"",
+        ends: Ends = Ends.WHOLE,
     ) -> None:
         self._stream = stream
         self._starts = starts
+        self._ends = ends
         self.tail = tail
         """The last bytes that went into the chunks yielded so far, up to ``TAIL`` of them."""
         self.consumed = 0
         """Bytes of the stream that went into the chunks yielded so far, its line ends included."""
         self.line = line
         """The number of the line that comes next."""
+        self.held = 0
+        """Bytes at the stream's end that went into no chunk, for they are no whole record yet."""
         self.problem: str | None = None
         """Why the stream ended before its end, where it did."""
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the stream's records; the last one may lack its line end."""
+        """Yield the stream's records; of the last one, what ``ends`` says."""
         carry = np.empty(0, np.uint8)
         held = 0
         while True:
             data, end = self._more(carry)
             if not len(data):
                 return
-            cut = len(data) if end or not data.any() else self._cut(data, held)
+            cut = (
+                self._cut_at_end(data)
+                if end
+                else self._cut(data, held)
+                if data.any()
+                else len(data)
+            )
             if cut:
-                chunk, cut = self._chunk(data[:cut], last=end)
+                chunk, cut = self._chunk(data[:cut], last=end and self._ends is not Ends.RECORDS)
                 self.consumed += cut
                 self.tail = (self.tail + data[max(0, cut - TAIL) : cut].tobytes())[-TAIL:]
                 if len(chunk.lines):
@@ -95,7 +110,12 @@ class Reader:
                     f"line {self.line}: over {LONGEST >> 20} MB without an end; is this a log?"
                 )
             if end:
+                self.held = held
                 return
+
+    def _cut_at_end(self, data: Bytes) -> int:
+        """Return how much of a stream's last bytes may be taken."""
+        return len(data) if self._ends is Ends.WHOLE else self._cut(data, 0)
 
     def _more(self, carry: Bytes) -> tuple[Bytes, bool]:
         """Return what was left over and what comes next, and whether that was all."""

@@ -5,6 +5,7 @@ counts; the other two tables keep copies of it, and a copy that differs tells wh
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,11 +22,12 @@ from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.formats import Format
 from lastseen.lake import REJECTS, Lake, unwritable
+from lastseen.logfile import LogFile
 from lastseen.parquet import DAY
 
 
 def rejects_kept(
-    opened: Callable[[], BufferedIOBase], marks: Beside, bookmark: Bookmark, emitter: str | None
+    opened: Callable[[], BufferedIOBase], marks: Beside, bookmark: Bookmark, file: LogFile
 ) -> int:
     """Return up to which line a file's rejects are in the lake although its rows are not.
 
@@ -33,12 +35,14 @@ def rejects_kept(
         opened: Opens the file, unpacked, at its beginning.
         marks: The format's marks in the table of rejects.
         bookmark: How far its rows are there.
-        emitter: Whose log it is.
+        file: Which file it is.
     """
-    if bookmark.key and marks[f"{bookmark.key}.bytes"] == bookmark.size:
+    if bookmark.key and bookmark.noted(marks):
         return 0
-    kept, stream = bookmarks.find(opened, marks, emitter)
+    kept, stream = bookmarks.find(opened, marks, file)
     with stream:
+        if file.unit:
+            return sys.maxsize if kept.key else 0
         if kept.size <= bookmark.size:
             return 0
         grown = kept.inside_line and bool(stream.read(1))
@@ -62,19 +66,21 @@ class Uncovered:
         self._marks = marks
         self._now = now
 
-    def reading(self, bookmark: Bookmark, file: str, emitter: str | None) -> Covered | None:
+    def reading(self, bookmark: Bookmark, file: LogFile) -> Covered | None:
         """Return what was read of a file and never noted as covered; None where all was.
 
         Args:
             bookmark: How far its rows are there.
-            file: The file's name; rows that it gave under another name are not found.
-            emitter: Whose log it is.
+            file: The file; rows that it gave under another name are not found.
         """
-        if not bookmark.key or self._marks[f"{bookmark.key}.bytes"] == bookmark.size:
+        if not bookmark.key or bookmark.noted(self._marks):
             return None
-        after = self._marks[f"{bookmark.key}.lines"] or 0
-        lines = f"line > {after} and line <= {bookmark.lines}"
-        mine = f"file = {database.literal(file)} and {lines}"
+        if file.unit:
+            lines = f"line >= {file.line}"
+        else:
+            after = self._marks[f"{bookmark.key}.lines"] or 0
+            lines = f"line > {after} and line <= {bookmark.lines}"
+        mine = f"file = {database.literal(file.name)} and {lines}"
         sound = (
             f"ts >= {database.literal(coverage.EARLIEST)} and "
             f"ts <= {database.literal(self._now + coverage.AHEAD)}"
@@ -88,8 +94,8 @@ class Uncovered:
         return Covered(
             self._form.name,
             self._form.covers,
-            emitter,
-            file,
+            file.emitter,
+            file.name,
             rows["since"],
             rows["until"],
             rows["found"],

@@ -50,7 +50,9 @@ class Files(Source):
 
     kind = "files"
     paths: tuple[str, ...] = ()
-    """Globs; ``{host}`` in one names the host."""
+    """Globs; ``{host}`` in one names the host. What was rotated from such a file belongs to it."""
+    since: timedelta = timedelta(days=1)
+    """Files that were rotated away longer ago than this when the source was first pulled are left alone."""
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""

@@ -42,6 +42,8 @@ class Outcome:
 
     files: list[LogFile] = field(default_factory=list)
     """Logs to read where they are; they are not in the spool."""
+    signs: dict[str, str] = field(default_factory=dict)
+    """By the file's name, what tells that a file read to its end has not changed since."""
     problems: list[str] = field(default_factory=list)
     """What failed, a sentence each; the rest was done."""
     wanted: int = 0

@@ -210,6 +210,14 @@ class Spool:
         with self._state.change():
             self._remember(values)
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget what was remembered under some keys."""
+        with self._state.change() as db:
+            db.executemany(
+                "delete from memory where source = ? and key = ?",
+                [(self.source, key) for key in keys],
+            )
+
     def was_seen(self, origin: str) -> bool:
         """Say whether something was fetched before: an object with its version, an upload by its hash."""
         query = "select 1 from seen where source = ? and origin = ?"
