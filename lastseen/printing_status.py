@@ -1,6 +1,5 @@
 """What `lastseen status` prints: the whole message first, then what it stands on."""
 
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,8 +9,9 @@ from typing import Any
 
 from lastseen import terminal
 from lastseen.disk import Disk
-from lastseen.period import Cron, spell
-from lastseen.status import FAILING, LATE, NEVER, JobStatus, SourceStatus, Status
+from lastseen.period import Cron
+from lastseen.status import NEVER, JobStatus, SourceStatus, Status
+from lastseen.status_line import headline, title
 from lastseen.terminal import harmless
 from lastseen.wording import clock, count, listed, wrap
 
@@ -19,50 +19,10 @@ _NAMED = 3
 """So many troubled sources are told of in the first line, and so many hosts by name."""
 _LONGEST = 300
 """Characters of a problem that are shown."""
+_WIDE = 100
+"""Columns of a terminal from which on a source's kind is shown."""
+_UNKNOWN = "?"
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
-
-def headline(status: Status) -> str:
-    """Say it all in one sentence."""
-    names = [one.name for one in status.sources]
-    if not names:
-        first = "nothing is pulled here: no [sources] in lastseen.toml"
-    elif not status.late:
-        first = (
-            f"all {len(names)} sources are on time"
-            if len(names) > 1
-            else f"{names[0]}, the only source, is on time"
-        )
-    else:
-        first = _late(status)
-    failed = [f"{_title(job)} failed" for job in status.failed]
-    return "; ".join([first, *_capped(failed, "other jobs failed")])
-
-
-def _late(status: Status) -> str:
-    clauses = _capped([_clause(one, status.now) for one in status.late], "other sources are late")
-    rest = len(status.sources) - len(status.late)
-    well = "1 other is on time" if rest == 1 else f"{rest} others are on time"
-    return "; ".join([*clauses, *([well] if rest else [])])
-
-
-def _capped(clauses: Sequence[str], others: str) -> list[str]:
-    more = len(clauses) - _NAMED
-    return [*clauses[:_NAMED], *([f"{more} {others}"] if more > 0 else [])]
-
-
-def _clause(one: SourceStatus, now: datetime) -> str:
-    good = one.known.good
-    last_good = (
-        f"last good pull {clock(good.finished, now)}, {spell(_minutes(now - good.finished))} ago"
-        if good
-        else "no pull was ever good"
-    )
-    return {
-        NEVER: f"{one.name} was never pulled",
-        LATE: f"{one.name} is late: {last_good}",
-        FAILING: f"the last pull of {one.name} failed: {last_good}",
-    }[one.standing]
 
 
 def show(status: Status, root: Path) -> None:
@@ -85,20 +45,48 @@ def show(status: Status, root: Path) -> None:
 
 def _source_rows(status: Status) -> list[dict[str, Any]]:
     now = status.now
-    return [
+    rows = [
         {
             "source": one.name,
             "kind": one.known.source.kind,
-            "state": one.standing,
-            "last good": clock(one.known.good.finished, now) if one.known.good else "never",
+            "state": "never" if one.standing == NEVER else one.standing,
+            "good": clock(one.known.good.finished, now) if one.known.good else "never",
             "next": _next(one, now),
             "rows": _number(one.of_last("rows")),
             "in a day": _number(one.rows_day),
-            "lag": spell(_minutes(one.lag)) if one.lag is not None else "unknown",
+            "lag": _lag(one.lag),
             "hosts": _hosts(one),
         }
         for one in status.sources
     ]
+    idle = ["kind"] * (_width() < _WIDE) + ["hosts"] * (not any(row["hosts"] for row in rows))
+    kept = [{key: value for key, value in row.items() if key not in idle} for row in rows]
+    return _right(kept, ("rows", "in a day", "lag", "hosts"))
+
+
+def _right(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Put what is counted at the right of its column."""
+    widths = {key: max(len(row.get(key, "")) for row in rows) for key in columns} if rows else {}
+    return [
+        {
+            key: value.rjust(max(widths[key], len(key))) if key in widths else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _lag(span: timedelta | None) -> str:
+    """Say how old something is, in its largest unit; a clock that is ahead brings what is to come."""
+    if span is None:
+        return _UNKNOWN
+    if span < timedelta():
+        return "ahead"
+    seconds = int(span.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _next(one: SourceStatus, now: datetime) -> str:
@@ -112,7 +100,7 @@ def _next(one: SourceStatus, now: datetime) -> str:
 
 def _hosts(one: SourceStatus) -> str:
     wanted = one.of_last("wanted")
-    return f"{wanted - len(_absent(one)):,} of {wanted:,}" if wanted else ""
+    return f"{wanted - len(_absent(one)):,}/{wanted:,}" if wanted else ""
 
 
 def _absent(one: SourceStatus) -> list[str]:
@@ -120,16 +108,17 @@ def _absent(one: SourceStatus) -> list[str]:
 
 
 def _format_rows(status: Status) -> list[dict[str, Any]]:
-    return [
+    rows = [
         {
             "format": one.format or "(none)",
-            "newest event": clock(one.newest, status.now) if one.newest else "unknown",
+            "newest event": clock(one.newest, status.now) if one.newest else _UNKNOWN,
             "hours of 24": str(one.hours),
             "rejects": _number(one.rejects),
             "in a day": _number(one.rejects_day),
         }
         for one in status.formats
     ]
+    return _right(rows, ("hours of 24", "rejects", "in a day"))
 
 
 def _notes(status: Status, root: Path) -> Iterator[str]:
@@ -145,7 +134,7 @@ def _notes(status: Status, root: Path) -> Iterator[str]:
         if one.set_aside:
             yield from _aside(one, root)
     for job in status.failed:
-        yield f"{_title(job)}: {_shortened(job.problem or '')}"
+        yield f"{title(job)}: {_shortened(job.problem or '')}"
     for name, units in status.strays.items():
         yield (
             f"{count(units, 'unit')} in the spool of {name}, which is not in lastseen.toml: "
@@ -157,13 +146,10 @@ def _aside(one: SourceStatus, root: Path) -> Iterator[str]:
     first = one.set_aside[0]
     where = first.file.relative_to(root) if first.file.is_relative_to(root) else first.file
     yield (
-        f"{one.name}: {count(len(one.set_aside), 'unit was', 'units were')} set aside, for nothing could read "
-        f"them: {where}: {_shortened(first.problem)}"
+        f"{one.name}: {count(len(one.set_aside), 'unit is', 'units are')} set aside, for nothing could read what "
+        f"came: {where}: {_shortened(first.problem)}"
     )
-    yield (
-        f"  to go on: give the source its format, or mend the one in ingest/, then "
-        f"lastseen pull --retry {shlex.quote(one.name)}"
-    )
+    yield f"{one.name}: give the source its format, or add or mend one in ingest/, then: lastseen replay"
 
 
 def _rest(status: Status) -> Iterator[str]:
@@ -175,17 +161,17 @@ def _rest(status: Status) -> Iterator[str]:
         yield "rules: none ran by schedule"
     for job in status.jobs:
         if job.kind != "rule":
-            yield f"{_title(job)}: {_times([job], status.now)}"
+            yield f"{title(job)}: {_times([job], status.now)}"
     yield _disk(status.disk)
 
 
 def _times(jobs: Sequence[JobStatus], now: datetime) -> str:
     last = max((job.last for job in jobs if job.last), default=None)
     coming = min((job.next for job in jobs if job.next), default=None)
-    failed = [job.name for job in jobs if job.problem]
+    failed = [job.name if job.kind == "rule" else "it" for job in jobs if job.problem]
     when = "never" if coming is None else "now" if coming <= now else clock(coming, now)
     text = f"last {clock(last, now) if last else 'never'}, next {when}"
-    return f"{text}; failed: {listed(failed)}" if failed else text
+    return f"{text}; {listed(failed)} failed" if failed else text
 
 
 def _disk(disk: Disk) -> str:
@@ -254,23 +240,8 @@ def size(number: int) -> str:
     return f"{shown} {_UNITS[step]}"
 
 
-def _title(job: JobStatus) -> str:
-    return "tidy" if job.kind == "tidy" else f"{job.kind} {job.name}"
-
-
 def _number(value: int | None) -> str:
-    return "unknown" if value is None else f"{value:,}"
-
-
-def _minutes(span: timedelta) -> timedelta:
-    """Leave out seconds where there are minutes, and minutes where there are days."""
-    for unit, least in (
-        (timedelta(hours=1), timedelta(days=1)),
-        (timedelta(minutes=1), timedelta(minutes=1)),
-    ):
-        if span >= least:
-            return span // unit * unit
-    return span
+    return _UNKNOWN if value is None else f"{value:,}"
 
 
 def _shortened(text: str) -> str:
