@@ -66,14 +66,18 @@ def _source_rows(status: Status) -> list[dict[str, Any]]:
 
 def _right(rows: list[dict[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
     """Put what is counted at the right of its column."""
-    widths = {key: max(len(row.get(key, "")) for row in rows) for key in columns} if rows else {}
-    return [
-        {
-            key: value.rjust(max(widths[key], len(key))) if key in widths else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
+    for key in columns:
+        width = max([len(key), *(len(row[key]) for row in rows if key in row)])
+        rows = [
+            {
+                (name.rjust(width) if name == key else name): (
+                    value.rjust(width) if name == key else value
+                )
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+    return rows
 
 
 def _lag(span: timedelta | None) -> str:
