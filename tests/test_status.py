@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import struct
 import subprocess
 import termios
@@ -229,7 +230,7 @@ def on_a_terminal(project: Project, columns: int) -> list[str]:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-    environment["TERM"] = "dumb"
+    environment["TERM"] = "xterm"
     words = command(project, "status", "--now", "2026-03-10T10:05:00Z")
     with subprocess.Popen(words, stdout=theirs, stdin=theirs, env=environment) as process:
         os.close(theirs)
@@ -238,7 +239,8 @@ def on_a_terminal(project: Project, columns: int) -> list[str]:
             while part := terminal.read(4096):
                 shown += part
     assert process.returncode == 3
-    return [line.rstrip() for line in shown.decode().splitlines()]
+    plain = re.sub(r"\x1b\[\d*m", "", shown.decode())
+    return [line.rstrip() for line in plain.splitlines()]
 
 
 def test_it_fits_a_terminal_of_80_columns(project: Project, known: State) -> None:
