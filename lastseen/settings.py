@@ -95,27 +95,6 @@ class Settings:
     schedule: Schedule = Schedule()
 
 
-TEMPLATE = """\
-# lastseen.toml: everything in it is optional. Times are UTC unless they carry a zone.
-
-[lake]
-path = "lake"            # where the tables are, relative to this file
-# keep = "90 days"       # `lastseen tidy` drops older days; left out, everything is kept
-
-# What is normal. Rules take their thresholds from here, never from a number inside a query.
-[policy]
-# heartbeat = { period = "10 seconds", grace = "5 minutes" }
-# pending_after = "15 minutes"
-# verifying_after = "2 hours 6 minutes"
-# collection_after = "1 hour"
-
-# Nearer wins: a platform over all hosts, a host over its platform.
-# [policy.windows]
-# heartbeat = { period = "10 seconds", grace = "30 minutes" }
-# [policy.host."mac-015"]
-# pending_after = "45 minutes"
-"""
-
 _POLICY = tuple(f.name for f in fields(Policy))
 _SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

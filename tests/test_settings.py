@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import pkgutil
+import re
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 import lastseen
 from lastseen import settings
 from lastseen.errors import UserError
+from lastseen.sources import KINDS
+from lastseen.template import TEMPLATE
 
 MODULES = [module.name for module in pkgutil.walk_packages(lastseen.__path__, "lastseen.")]
 
@@ -38,20 +42,35 @@ def test_a_project_without_settings_has_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_template_sets_nothing_but_the_defaults(tmp_path: Path) -> None:
-    assert load(tmp_path, settings.TEMPLATE) == settings.Settings()
+    assert load(tmp_path, TEMPLATE) == settings.Settings()
 
 
 def test_the_template_is_right_with_each_line_uncommented(tmp_path: Path) -> None:
-    uncommented = "\n".join(
-        line.removeprefix("# ")
-        if line.startswith(("# [", "# keep", "# h", "# p", "# v", "# c"))
-        else line
-        for line in settings.TEMPLATE.splitlines()
-    )
+    """What begins with # and no space is a setting."""
+    read = load(tmp_path, re.sub(r"(?m)^#(?=\S)", "", TEMPLATE))
 
-    assert load(tmp_path, uncommented).hosts == {
-        "mac-015": {"pending_after": timedelta(minutes=45)}
-    }
+    assert {source.kind for source in read.sources.values()} == set(KINDS)
+    assert read.keep == timedelta(days=90)
+    assert read.policy.keys() == {field.name for field in fields(settings.Policy)}
+    assert read.platforms == {"windows": {
+        "heartbeat_period": timedelta(seconds=10), "heartbeat_grace": timedelta(minutes=30),
+    }}  # fmt: skip
+    assert read.hosts == {"mac-015": {"pending_after": timedelta(minutes=45)}}
+    assert read.reports == {"nightly": settings.Report(at="06:00", zone="Europe/Berlin")}
+    assert read.schedule == settings.Schedule(ping_env="LASTSEEN_PING")
+
+
+def test_no_setting_of_the_template_hides_behind_a_space() -> None:
+    hidden = re.findall(r"(?m)^# (?:\[|[\w-]+ = ).*", TEMPLATE)
+
+    assert hidden == []
+
+
+def test_the_templates_policy_is_what_holds_without_it(tmp_path: Path) -> None:
+    read = load(tmp_path, re.sub(r"(?m)^#(?=\S)", "", TEMPLATE))
+
+    assert read.policy == vars(settings.Policy())
+    assert read.schedule.tidy == settings.Schedule().tidy
 
 
 def test_nearer_policies_are_kept_apart(tmp_path: Path) -> None:
