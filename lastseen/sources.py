@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from lastseen.period import Cron
+from lastseen.rhythm import following
 
 Problems = Iterator[tuple[str, str]]
 """A key, and what is wrong with it."""
@@ -42,8 +43,23 @@ class Source:
         """Yield what is wrong with it beyond each key by itself."""
         if isinstance(self.every, timedelta) and self.every < LEAST:
             yield "every", f"every must be at least {int(LEAST.total_seconds())} seconds"
+        if isinstance(self.every, Cron) and self._never(self.every):
+            yield "every", f'every never comes: no month has the days of "{self.every.line}"'
         if not 0 <= self.retries <= 100:  # noqa: PLR2004 - more would outlast any deadline
             yield "retries", "retries must be from 0 to 100"
+        for key, value in vars(self).items():
+            if (isinstance(value, tuple) and "" in value) or (value == "" and key not in _NEEDED):
+                yield key, f"{key} must not hold an empty text; leave it out"
+
+    @staticmethod
+    def _never(rhythm: Cron) -> bool:
+        """Say whether a cron line names the 30th of February; others need no look at the calendar."""
+        limits_days = not rhythm.line.split()[2].startswith("*")
+        return limits_days and following(rhythm, datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+_NEEDED = ("url", "path")
+"""Keys that are empty where they are missing, which their kind says better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,13 +196,19 @@ class Fleet(Source):
             yield "at_once", "at_once must be from 1 to 32"
 
     def _url_problems(self) -> Problems:
-        parts = urlsplit(self.url)
-        if not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            whole = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            whole = False
+        if not self.url:
             yield "url", 'url is missing: url = "https://fleet.example.com"'
-        elif parts.username or parts.password:
+        elif not whole:
+            yield "url", 'url is not whole; it is like "https://fleet.example.com"'
+        elif parts.username or parts.password or parts.query or parts.fragment:
             yield (
                 "url",
-                "url must not hold a name or a password; the token goes into token_env or token_file",
+                "url must not hold a name, a password or a token; the token goes into token_env or token_file",
             )
         elif parts.scheme != "https" and not (
             parts.scheme == "http" and parts.hostname in LOOPBACK
@@ -195,6 +217,13 @@ class Fleet(Source):
                 "url",
                 "url must begin with https://, for the token goes there; http:// is for this machine only",
             )
+
+
+_SECRET_IN_URL = re.compile(
+    r"//[^/]*:[^/]*@|[?&][\w.-]*(?:sig|signature|token|secret|key|password|credential)=",
+    re.IGNORECASE,
+)
+"""A name with a password, or a signed address; a ? alone is a glob."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +245,10 @@ class Bucket(Source):
         yield from super().problems()
         if not re.match(r"[a-z][a-z0-9+.-]*://", self.url):
             yield "url", 'url is missing or has no scheme: url = "s3://bucket/prefix/"'
-        elif urlsplit(self.url).password:
+        elif _SECRET_IN_URL.search(self.url):
             yield (
                 "url",
-                "url must not hold a password; the store's client finds its own credentials",
+                "url must not hold a secret; the store's client finds its own credentials",
             )
         secret = re.compile(
             r"secret|password|token|(?<!_)key$|connection_string|sas", re.IGNORECASE
