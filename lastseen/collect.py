@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
@@ -199,7 +199,8 @@ def _lock(space: Workspace, name: str) -> Path:
 
 def _item(unit: Unit, source: Source | None) -> _Item:
     form = unit.format or (source.format if source else None)
-    return _Item(unit.file, form, unit.zone or (source.zone if source else None), unit)
+    file = replace(unit.file, repeats=source.repeats if source else False)
+    return _Item(file, form, unit.zone or (source.zone if source else None), unit)
 
 
 def _pull(

@@ -153,12 +153,14 @@ def results_table(results: list[Result]) -> None:
     rows = [
         {
             "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
+            "repeated": r.repeated,
             "from (UTC)": _second(r.since), "to (UTC)": _second(r.until), "": "added before" if r.already else "",
         }
         for r in good
     ]  # fmt: skip
     if rows:
-        terminal.table(list(rows[0]), rows)
+        told = (name for name in rows[0] if name != "repeated" or any(r.repeated for r in good))
+        terminal.table(list(told), rows)
     for result in results:
         if result.problem:
             say(f"error: {terminal.harmless(result.problem)}")

@@ -39,6 +39,11 @@ class Source:
     retries: int = 3
     """How often an attempt that failed is made again, each time after a longer pause."""
 
+    @property
+    def repeats(self) -> bool:
+        """What it brings may hold events that it has brought before."""
+        return False
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         if isinstance(self.every, timedelta) and self.every < LEAST:
@@ -95,6 +100,11 @@ class Command(Source):
     overlap: timedelta = timedelta(minutes=5)
     """How far each window reaches back into the one before; what comes twice is kept once."""
 
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: each window reaches back into the one before."""
+        return True
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
@@ -137,6 +147,11 @@ class Ssh(Source):
     """A host to go through, ``user@name:port``."""
     at_once: int = 20
     """Hosts that are asked at the same time."""
+
+    @property
+    def repeats(self) -> bool:
+        """Say whether it may: windows of a command overlap, of files each byte comes once."""
+        return not self.paths
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -279,6 +294,11 @@ class Inbox(Source):
     """Files that one archive may hold."""
     max_megabytes: int = 4096
     """What one archive may unpack to."""
+
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: two exports may show the same time."""
+        return True
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
