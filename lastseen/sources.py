@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
+from lastseen import addresses
 from lastseen.period import Cron
 from lastseen.rhythm import following
 
 Problems = Iterator[tuple[str, str]]
 """A key, and what is wrong with it."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LEAST = timedelta(seconds=10)
 """A source is asked no more often than this: starting to ask takes a second."""
 
@@ -199,7 +198,8 @@ class Fleet(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        yield from self._url_problems()
+        if wrong := addresses.wrong_with_api(self.url):
+            yield "url", wrong
         if bool(self.token_env) == bool(self.token_file):
             yield (
                 "token_env",
@@ -209,36 +209,6 @@ class Fleet(Source):
             yield "per_page", "per_page must be from 1 to 1000"
         if not 1 <= self.at_once <= 32:  # noqa: PLR2004 - lastseen must not be the request storm it looks for
             yield "at_once", "at_once must be from 1 to 32"
-
-    def _url_problems(self) -> Problems:
-        try:
-            parts = urlsplit(self.url)
-            whole = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            whole = False
-        if not self.url:
-            yield "url", 'url is missing: url = "https://fleet.example.com"'
-        elif not whole:
-            yield "url", 'url is not whole; it is like "https://fleet.example.com"'
-        elif parts.username or parts.password or parts.query or parts.fragment:
-            yield (
-                "url",
-                "url must not hold a name, a password or a token; the token goes into token_env or token_file",
-            )
-        elif parts.scheme != "https" and not (
-            parts.scheme == "http" and parts.hostname in LOOPBACK
-        ):
-            yield (
-                "url",
-                "url must begin with https://, for the token goes there; http:// is for this machine only",
-            )
-
-
-_SECRET_IN_URL = re.compile(
-    r"//[^/]*:[^/]*@|[?&][\w.-]*(?:sig|signature|token|secret|key|password|credential)=",
-    re.IGNORECASE,
-)
-"""A name with a password, or a signed address; a ? alone is a glob."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,13 +228,8 @@ class Bucket(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        if not re.match(r"[a-z][a-z0-9+.-]*://", self.url):
-            yield "url", 'url is missing or has no scheme: url = "s3://bucket/prefix/"'
-        elif _SECRET_IN_URL.search(self.url):
-            yield (
-                "url",
-                "url must not hold a secret; the store's client finds its own credentials",
-            )
+        if wrong := addresses.wrong_with_store(self.url):
+            yield "url", wrong
         secret = re.compile(
             r"secret|password|token|(?<!_)key$|connection_string|sas", re.IGNORECASE
         )

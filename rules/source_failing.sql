@@ -4,7 +4,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}
--- together: {source} {trouble} {when}
+-- together: source {source} {trouble} {when}
 --
 -- A source of lastseen.toml has not been pulled without trouble since longer than the policy's
 -- `collection_after` past the moment when it was due, so nothing newer is known of what it
