@@ -307,6 +307,8 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "rows": sum(result.rows for result in pulled.results),
         "rejects": sum(result.rejects for result in pulled.results),
         "held": sum(bool(result.held) for result in pulled.results),
+        "formats": sorted({one.format for one in pulled.results if one.read and one.format}),
+        "newest": max((one.until for one in pulled.results if one.until), default=None),
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
     }
