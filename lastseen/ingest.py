@@ -3,15 +3,12 @@
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from io import BufferedIOBase
-from typing import Any
 
 import duckdb
 
-from lastseen import bookmarks, coverage, formats, recovery
-from lastseen.accounting import Account
+from lastseen import bookmarks, coverage, formats, opening
 from lastseen.bookmarks import Beside, Bookmark, Marks, Over
 from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
@@ -19,12 +16,11 @@ from lastseen.errors import UserError
 from lastseen.formats import Format
 from lastseen.gather import gather
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
-from lastseen.logfile import Ends, LogFile, Result
-from lastseen.reading import BrokenFileError, Query, Reading
-from lastseen.records import Reader
+from lastseen.logfile import LogFile, Result
+from lastseen.opening import Begun, ChangedError, Known
+from lastseen.reading import BrokenFileError, Query
 from lastseen.recovery import Uncovered
 from lastseen.repeats import Repeats
-from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
@@ -51,20 +47,6 @@ class _Commit:
     covered: list[Covered] = field(default_factory=list)
     size: int = 0
     """Bytes of log read for it."""
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """A file that is open, and its way into a commit."""
-
-    file: LogFile
-    opened: Callable[[], BufferedIOBase]
-    bookmark: Bookmark
-    reading: Reading
-
-
-class ChangedError(UserError):
-    """Another file took a file's name while it was read."""
 
 
 class _SpoiledError(Exception):
@@ -180,7 +162,7 @@ class Ingest:
         """
         with ExitStack() as open_files:
             begun = self._begin_some(commit, files, failed, zone, open_files)
-            mine = [one for one in begun if isinstance(one, _Begun)]
+            mine = [one for one in begun if isinstance(one, Begun)]
             try:
                 self._query.run(
                     [one.reading for one in mine], commit.rows, commit.rejects, progress
@@ -189,10 +171,10 @@ class Ingest:
                 raise _SpoiledError(mine[error.place].file, error.why) from error.why
             for one in mine:
                 try:
-                    _same(one)
+                    opening.same(one)
                 except UserError as error:
                     raise _SpoiledError(one.file, error) from error
-            return [self._end(commit, one) if isinstance(one, _Begun) else one for one in begun]
+            return [self._end(commit, one) if isinstance(one, Begun) else one for one in begun]
 
     def _begin_some(
         self,
@@ -201,45 +183,28 @@ class Ingest:
         failed: Container[LogFile],
         zone: str | None,
         open_files: ExitStack,
-    ) -> list["_Begun | Result"]:
+    ) -> list[Begun | Result]:
         """Open files that go through the query together: small ones, where it allows that, and no two alike."""
-        begun: list[_Begun | Result] = []
+        begun: list[Begun | Result] = []
+        known = Known(
+            self._form, Over(commit.marks, commit.seen), commit.seen_rejects, commit.repeats
+        )
         size = 0
         for file in files:
             size += _size(file)
             if begun and (file in failed or size > _BATCH_BYTES or not self._query.together):
                 break
-            one = self._begin(commit, file, zone, open_files)
-            if isinstance(one, _Begun) and any(_alike(one, other) for other in begun):
+            try:
+                one = opening.begin(file, zone, known, open_files)
+            except UserError as error:
+                begun.append(self._failed(file, error))
+                continue
+            if any(isinstance(other, Begun) and opening.alike(one, other) for other in begun):
                 break  # how far the other was read is only known once it was
             begun.append(one)
         return begun
 
-    def _begin(
-        self, commit: _Commit, file: LogFile, zone: str | None, open_files: ExitStack
-    ) -> "_Begun | Result":
-        """Open a file behind what was read of it; return what failed where it cannot be."""
-        marks = Over(commit.marks, commit.seen)
-        opened = partial(open_bytes, file.path)
-        try:
-            known = self._known(file, zone)
-            bookmark, stream = bookmarks.find(opened, marks, file)
-            open_files.enter_context(stream)
-            kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file)
-        except UserError as error:
-            return self._failed(file, error)
-        rest = bookmark.lines if bookmark.inside_line else None
-        reading = Reading(
-            reader=self._reader(stream, bookmark, file.ends),
-            account=Account(self._form.name, self._form.skip, rest),
-            known=known,
-            result=Result(file.name, self._form.name),
-            kept=kept,
-            repeats=commit.repeats if file.repeats else None,
-        )
-        return _Begun(file, opened, bookmark, reading)
-
-    def _end(self, commit: _Commit, done: "_Begun") -> Result:
+    def _end(self, commit: _Commit, done: Begun) -> Result:
         """Note in the commit how far a file was read."""
         result, reader, bookmark = done.reading.result, done.reading.reader, done.bookmark
         result.skipped = done.reading.account.skipped
@@ -255,29 +220,6 @@ class Ingest:
             commit.marks |= new
             commit.cover_marks |= new
         return result
-
-    def _reader(self, stream: BufferedIOBase, bookmark: Bookmark, ends: Ends) -> Reader:
-        """Return what reads on from a bookmark."""
-        record = self._form.record.pattern if self._form.record else None
-        line = bookmark.lines + (not bookmark.inside_line)
-        return Reader(stream, record, line, bookmark.tail, ends)
-
-    def _known(self, file: LogFile, zone: str | None) -> dict[str, Any]:
-        """Return what the format's query may ask about a file.
-
-        Raises:
-            UserError: the file is gone.
-        """
-        try:
-            changed = file.path.stat().st_mtime
-        except OSError as error:
-            raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
-        return {
-            "file": file.name,
-            "emitter": file.emitter,
-            "zone": zone or self._form.zone,
-            "file_time": datetime.fromtimestamp(changed, UTC),
-        }
 
     def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
         """Note what a reading proves, and first what one before it proved and did not come to note."""
@@ -311,34 +253,8 @@ class Ingest:
             commit.readings.commit(commit.seen_rejects.names(commit.cover_marks))
 
 
-def _alike(one: _Begun, other: "_Begun | Result") -> bool:
-    """Say whether two files may be the same one, or one of them what the other grew to."""
-    if isinstance(other, Result) or one.file.unit or one.file.emitter != other.file.emitter:
-        return False
-    mine, its = one.bookmark.head, other.bookmark.head
-    return mine.startswith(its) or its.startswith(mine)
-
-
 def _size(file: LogFile) -> int:
     try:
         return file.path.stat().st_size
     except OSError:
         return 0
-
-
-def _same(one: _Begun) -> None:
-    """Make sure that a file's name stood for the same bytes all the while it was read.
-
-    Raises:
-        ChangedError: it was rotated or truncated under the reader.
-    """
-    head = one.bookmark.head[: one.bookmark.size + one.reading.reader.consumed]
-    if one.file.ends is Ends.WHOLE or not head:
-        return
-    try:
-        with one.opened() as stream:
-            again = stream.read(len(head))
-    except UserError:
-        again = b""
-    if again != head:
-        raise ChangedError(f"{one.file.name}: was rotated or truncated while it was read")
