@@ -48,10 +48,13 @@ def following(every: Rhythm, after: datetime) -> datetime:
 
 
 def _next(trigger: CronTrigger, after: datetime, *, once: bool) -> datetime:
-    found: datetime | None = trigger.get_next_fire_time(None, after + _TICK)
-    while found is not None and once and found.fold:
-        found = trigger.get_next_fire_time(None, found + _TICK)
-    return found or NEVER
+    # In UTC: adding to a time of a zone forgets which of the two hours of autumn it was in.
+    moment: datetime | None = after
+    while moment is not None:
+        moment = trigger.get_next_fire_time(None, moment.astimezone(UTC) + _TICK)
+        if moment is not None and not (once and moment.fold):
+            return moment
+    return NEVER
 
 
 @lru_cache(maxsize=256)
