@@ -19,7 +19,9 @@ from lastseen.period import spell
 _PATIENCE = timedelta(minutes=1)
 """How long a process that is over its deadline has to end by itself."""
 _TAIL = 1 << 16
-"""Bytes at the end of what a process said among which its last line is looked for."""
+"""Bytes at the end of what a process said among which its error is looked for."""
+_LONGEST = 500
+"""Characters of it that are told."""
 _OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """What systemd tells this process alone."""
 
@@ -34,7 +36,7 @@ class Ended:
     out: bytes
     """What it wrote to standard output."""
     said: str
-    """The last line it wrote to standard error."""
+    """Its error, else the last line it wrote to standard error."""
     late: timedelta | None = None
     """Its deadline, where it was stopped for that."""
     stopped: bool = False
@@ -100,7 +102,7 @@ class Children:
                     self._running.discard(process)
             out.seek(0)
             return Ended(
-                process.returncode, time.monotonic() - began, out.read(), _last_line(talk),
+                process.returncode, time.monotonic() - began, out.read(), _reason(talk),
                 deadline if late else None, self.stopping and process.returncode != 0,
             )  # fmt: skip
 
@@ -157,8 +159,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _last_line(talk: IO[bytes]) -> str:
+def _reason(talk: IO[bytes]) -> str:
+    """Return what a process said last: its error, else its last line."""
     size = talk.seek(0, os.SEEK_END)
     talk.seek(max(0, size - _TAIL))
-    lines = talk.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    lines = [line for line in talk.read().decode(errors="replace").split("\n") if line.strip()]
+    errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+    said = " ".join(" ".join(lines[errors[-1] if errors else -1 :]).split())
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"

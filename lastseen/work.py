@@ -116,6 +116,8 @@ class Work:
         Returns:
             How each went. Failures are told and in the journal.
         """
+        if self.children.stopping:
+            return [Done(job, How.STOPPED) for job in wanted]
         if wanted[0].kind == "rule":
             return self._check(wanted)
         return [self._one(job) for job in wanted]
