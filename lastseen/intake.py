@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
-from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,14 +21,10 @@ from lastseen.lake import Lake, unwritable
 from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
 from lastseen.records import Reader
-from lastseen.unpack import open_bytes
+from lastseen.unpack import must_be_text, open_bytes
 
 _SAMPLE = 200
 """Lines by which a format is found."""
-_TEXT = 0.95
-"""A file of whose first bytes fewer than this share can stand in text is binary; of random ones, 0.9 can."""
-_HEAD = 4096
-"""Bytes by which text is told from binary."""
 
 Told = Callable[[int, int, str], None]
 """Told of progress: bytes read, bytes in all, and the format that is read."""
@@ -105,7 +100,7 @@ def format_of(forms: Mapping[str, Format], given: str | None, file: LogFile) -> 
         UserError: it cannot be read, or is no log, or nothing tells its format.
     """
     with open_bytes(file.path) as stream:
-        _must_be_text(file.name, stream)
+        must_be_text(file.name, stream)
     return given or sniff(forms, file).name
 
 
@@ -131,7 +126,7 @@ def _files(request: Request, spool: Path) -> Iterator[LogFile]:
         for path, host in sorted(hostpath.matches(given)) or [(Path(given), None)]:
             if path not in seen:
                 seen.add(path)
-                name = hostpath.shown(path, request.below)
+                name = hostpath.name_of(path, request.below)
                 yield LogFile(_regular(path, spool), name, host or request.host)
 
 
@@ -168,21 +163,3 @@ def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
         chunk = next(Reader(stream).chunks(), None)
     lines = chunk.texts.slice(0, _SAMPLE).to_pylist() if chunk else []
     return formats.detect(forms, file.name, lines)
-
-
-def _must_be_text(name: str, stream: BufferedIOBase) -> None:
-    """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
-
-    Raises:
-        UserError: it is no log.
-    """
-    read = stream.read1(_HEAD)
-    head = read.lstrip(b"\0")
-    while read and not head:
-        read = stream.read1(_HEAD)
-        head = read.lstrip(b"\0")
-    if not head:
-        raise UserError(f"{name}: is empty; nothing to add")
-    text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
-    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
-        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")

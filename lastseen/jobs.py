@@ -1,17 +1,16 @@
 """What a project does again and again, and when each of it is due: by its settings, its rules and the journal."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lastseen import rhythm
 from lastseen.period import Cron, rfc3339, spell
 from lastseen.settings import Settings
 from lastseen.state import Run
 
 Rhythm = timedelta | Cron
-Following = Callable[[Rhythm, datetime], datetime]
-"""Returns the first moment of a rhythm after another moment, UTC; for a span, that much later."""
 NEVER = datetime.max.replace(tzinfo=UTC)
 """When a rhythm comes that has no moment: the 30th of February."""
 APART = timedelta(seconds=0.5)
@@ -45,6 +44,11 @@ class Job:
         return "tidy" if self.kind == "tidy" else f"{self.kind} {self.name}"
 
 
+def following(every: Rhythm, after: datetime) -> datetime:
+    """Return the first moment of a rhythm after another moment, UTC; ``NEVER`` where it has none."""
+    return rhythm.following(every, after) or NEVER
+
+
 def plan(settings: Settings, rules: Mapping[str, Rhythm]) -> list[Job]:
     """Return the jobs of a project: what brings data before what looks at it.
 
@@ -61,7 +65,7 @@ def plan(settings: Settings, rules: Mapping[str, Rhythm]) -> list[Job]:
     return [*pulls, *checks, *reports, Job("tidy", "tidy", settings.schedule.tidy)]
 
 
-def due(job: Job, last: datetime | None, now: datetime, following: Following) -> datetime:
+def due(job: Job, last: datetime | None, now: datetime) -> datetime:
     """Return when a job is to run next; a moment that is past means that a run was missed.
 
     Args:
@@ -69,20 +73,15 @@ def due(job: Job, last: datetime | None, now: datetime, following: Following) ->
         last: When it was last started; None is never. A start that is still to come was dated by a wrong
             clock and counts as none.
         now: The present.
-        following: See ``Following``.
     """
     if last is not None and last <= now:
         return following(job.every, last)
     return now if isinstance(job.every, timedelta) else following(job.every, now)
 
 
-def first(
-    jobs: Sequence[Job], lasts: Mapping[Job, Run], now: datetime, following: Following
-) -> dict[Job, datetime]:
+def first(jobs: Sequence[Job], lasts: Mapping[Job, Run], now: datetime) -> dict[Job, datetime]:
     """Return when each job is to run next; what was missed runs now, once, lane after lane ``APART``."""
-    moments = {
-        job: due(job, lasts[job].started if job in lasts else None, now, following) for job in jobs
-    }
+    moments = {job: due(job, lasts[job].started if job in lasts else None, now) for job in jobs}
     missed = list(dict.fromkeys(job.lane for job, when in moments.items() if when <= now))
     return {
         job: now + missed.index(job.lane) * APART if when <= now else when
@@ -90,7 +89,7 @@ def first(
     }
 
 
-def after(job: Job, anchor: datetime, moment: datetime, following: Following) -> datetime:
+def after(job: Job, anchor: datetime, moment: datetime) -> datetime:
     """Return a job's first time after a moment; that of a span is a whole number of spans from its anchor.
 
     So a run that began late does not shift those that come, and runs that were missed are left out.
@@ -111,9 +110,7 @@ def jumped(before: float, now: float) -> timedelta | None:
     return jump if abs(jump) > JUMP else None
 
 
-def amiss(
-    jobs: Iterable[Job], lasts: Mapping[Job, Run], now: datetime, following: Following
-) -> Iterator[str]:
+def amiss(jobs: Iterable[Job], lasts: Mapping[Job, Run], now: datetime) -> Iterator[str]:
     """Yield why a night was not good: what failed, what is late, what never ran though it was due."""
     for job in jobs:
         run = lasts.get(job)

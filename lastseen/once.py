@@ -12,7 +12,6 @@ from lastseen.children import Children
 from lastseen.jobs import Job
 from lastseen.period import rfc3339
 from lastseen.project import Project
-from lastseen.schedule import following
 from lastseen.work import Done, How, Work
 
 
@@ -49,7 +48,7 @@ def run(project: Project, at: datetime | None, tell: Callable[[str], None]) -> l
             for job in plan.jobs
             if job.kind != "tidy"
             or job not in known
-            or jobs.due(job, known[job].started, now, following) <= now
+            or jobs.due(job, known[job].started, now) <= now
         ]
         done = [
             one
@@ -57,7 +56,7 @@ def run(project: Project, at: datetime | None, tell: Callable[[str], None]) -> l
             for one in _patiently(does, list(group))
         ]
         if not children.stopping:
-            does.night(plan, following)
+            does.night(plan)
     return done
 
 

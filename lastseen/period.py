@@ -77,6 +77,10 @@ def every(text: str) -> timedelta | Cron:
     """
     words = text.split()
     if not (5 <= len(words) <= 6 and _CRON_PART.match(words[0])):  # noqa: PLR2004 - five fields, and a zone
+        if "*" in words:
+            raise UserError(
+                f'"{text}" is no cron line; it has five fields and may end in a zone: "0 6 * * 1-5 Europe/Berlin"'
+            )
         return period(text)
     for (what, low, high, names), field in zip(_CRON, words, strict=False):
         if not _cron_field(field.lower(), low, high, names.split()):

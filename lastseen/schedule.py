@@ -1,26 +1,22 @@
-"""What runs when: each job of a project is begun at its times. The only module that knows APScheduler."""
+"""What runs when: each job of a project is begun at its times. The only module that knows APScheduler's schedulers."""
 
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
 
-from lastseen import jobs, period, work
-from lastseen.jobs import NEVER, Job, Rhythm
-from lastseen.period import Cron
+from lastseen import jobs, work
+from lastseen.jobs import NEVER, Job
 from lastseen.project import Project
 from lastseen.work import How, Plan, Work
 
 _OTHERS = 3
 """Processes besides those that pull: a check, a report and tidy never wait for a slow source."""
-_TICK = timedelta(microseconds=1)
 _LEEWAY = timedelta(seconds=1)
 """Rules that are due this close together are one process."""
 _STUCK = timedelta(minutes=5)
@@ -30,42 +26,6 @@ _STUCK = timedelta(minutes=5)
 def clock() -> datetime:
     """Return what time it is, UTC."""
     return datetime.now(UTC)
-
-
-def following(every: Rhythm, after: datetime) -> datetime:
-    """Return the first moment of a rhythm after another moment, UTC; ``NEVER`` where it has none.
-
-    A cron line means the clock of its zone. A time that is skipped in spring comes at the same distance
-    from midnight, an hour later by the clock; one that comes twice in autumn counts once, the first time,
-    unless the line runs through the hours (``*`` in minutes or hours). Restricted days of the month and of
-    the week both count, as in crontab(5).
-    """
-    if isinstance(every, timedelta):
-        return after + every
-    once = not any(field.startswith("*") for field in every.line.split()[:2])
-    found = [_next(trigger, after, once=once) for trigger in _triggers(every)]
-    return min(found).astimezone(UTC)
-
-
-def _next(trigger: CronTrigger, after: datetime, *, once: bool) -> datetime:
-    # In UTC: adding to a time of a zone forgets which of the two hours of autumn it was in.
-    moment: datetime | None = after
-    while moment is not None:
-        moment = trigger.get_next_fire_time(None, moment.astimezone(UTC) + _TICK)
-        if moment is not None and not (once and moment.fold):
-            return moment
-    return NEVER
-
-
-@lru_cache(maxsize=256)
-def _triggers(cron: Cron) -> tuple[CronTrigger, ...]:
-    """Return what comes when a cron line says; two where it restricts the day in two ways."""
-    minute, hour, day, month, weekday = period.cron_fields(cron.line)
-    ways = [(day, weekday)] if "*" in (day, weekday) else [(day, "*"), ("*", weekday)]
-    return tuple(
-        CronTrigger(minute=minute, hour=hour, day=d, month=month, day_of_week=w, timezone=cron.zone)
-        for d, w in ways
-    )
 
 
 class _Lane(BaseTrigger):  # type: ignore[misc]
@@ -101,7 +61,7 @@ class _Lane(BaseTrigger):  # type: ignore[misc]
         self._next |= dict.fromkeys(due, when)
 
     def _after(self, job: Job, moment: datetime) -> datetime:
-        return jobs.after(job, self._anchors[job], moment, following)
+        return jobs.after(job, self._anchors[job], moment)
 
 
 class Timetable:
@@ -151,7 +111,7 @@ class Timetable:
         now = self._work.clock()
         changed = [job for wanted in new.values() for job in wanted]
         known = work.lasts(self._project, changed, now)
-        firsts = jobs.first(changed, known, now, following)
+        firsts = jobs.first(changed, known, now)
         at_once = plan.settings.schedule.at_once
         if at_once != self._plan.settings.schedule.at_once:
             self._scheduler.remove_executor("pull", shutdown=False)
@@ -210,7 +170,7 @@ class Timetable:
         else:
             lane.tries = 0
         if any(one.job.title == work.NIGHTLY and one.how is How.GOOD for one in done):
-            self._work.night(self._plan, following)
+            self._work.night(self._plan)
 
     def _left_out(self, event: JobSubmissionEvent) -> None:
         lane = self._lanes.get(event.job_id)

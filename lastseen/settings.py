@@ -3,13 +3,14 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from glob import escape
 from pathlib import Path
 from typing import Any
 
-from lastseen.config import ZONE, Place, Reader
-from lastseen.errors import UserError
+from lastseen.config import ZONE, Place, Reader, nearest
+from lastseen.errors import Problem, UserError
 from lastseen.period import Cron
 from lastseen.sources import KINDS, Source
 
@@ -94,27 +95,6 @@ class Settings:
     schedule: Schedule = Schedule()
 
 
-TEMPLATE = """\
-# lastseen.toml: everything in it is optional. Times are UTC unless they carry a zone.
-
-[lake]
-path = "lake"            # where the tables are, relative to this file
-# keep = "90 days"       # `lastseen tidy` drops older days; left out, everything is kept
-
-# What is normal. Rules take their thresholds from here, never from a number inside a query.
-[policy]
-# heartbeat = { period = "10 seconds", grace = "5 minutes" }
-# pending_after = "15 minutes"
-# verifying_after = "2 hours 6 minutes"
-# collection_after = "1 hour"
-
-# Nearer wins: a platform over all hosts, a host over its platform.
-# [policy.windows]
-# heartbeat = { period = "10 seconds", grace = "30 minutes" }
-# [policy.host."mac-015"]
-# pending_after = "45 minutes"
-"""
-
 _POLICY = tuple(f.name for f in fields(Policy))
 _SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -124,6 +104,8 @@ _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 def load(path: Path) -> Settings:
     """Read lastseen.toml; a project without one has the defaults.
 
+    Files and folders of sources are relative to it; ``~`` is the home of the user who runs this.
+
     Raises:
         UserError: every problem of the file at once, each with its line.
     """
@@ -132,7 +114,11 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        what = str(error)[: where.start()] if where else str(error)
+        raise UserError(str(Problem(path, int(where[1]) if where else 0, what))) from None
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}") from None
     reader = Reader(path, text)
     settings = _settings(reader, data)
@@ -187,25 +173,56 @@ def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str,
 
 
 def _sources(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Source]]:
+    folders: dict[str, str] = {}
     for name in sections:
         place = ("sources", name)
-        values = dict(reader.table(place, sections))
-        if not _NAME.fullmatch(name):
-            reader.problem(place, f"a source's name is letters, digits, - and _; '{name}' is not")
-            continue
-        kind = values.pop("kind", None)
-        if kind not in KINDS:
-            given = "kind is missing" if kind is None else f"there is no kind '{kind}'"
-            where = place if kind is None else (*place, "kind")
-            reader.problem(where, f"{given}; known are {', '.join(KINDS)}")
-            continue
         before = len(reader.problems)
-        source = reader.read(KINDS[kind], place, values, name=name)
-        if source.zone is not None:
-            reader.value((*place, "zone"), ZONE, source.zone)
-        for key, what in source.problems() if len(reader.problems) == before else ():
+        values = dict(reader.table(place, sections))
+        kind = values.pop("kind", None)
+        if len(reader.problems) > before:
+            continue
+        if not _NAME.fullmatch(name):
+            what = "letters, digits, '.', - and _, the first a letter or digit, 64 at most"
+            reader.problem(place, f"a source's name is {what}; '{name}' is not")
+        if (twin := folders.setdefault(name.lower(), name)) != name:
+            reader.problem(place, f"'{name}' and '{twin}' would share a folder of the spool")
+        if kind is None:
+            reader.problem(place, f"kind is missing; known are {', '.join(KINDS)}")
+        elif not isinstance(kind, str) or kind not in KINDS:
+            what = f"there is no kind '{kind}'; {nearest(str(kind), list(KINDS))}"
+            reader.problem((*place, "kind"), what)
+        else:
+            yield name, _source(reader, place, KINDS[kind], values)
+
+
+def _source(reader: Reader, place: Place, kind: type[Source], values: dict[str, Any]) -> Source:
+    """Read one source; what a wrong key would have said is not missed as well."""
+    before = len(reader.problems)
+    source = reader.read(kind, place, values, name=place[-1])
+    if source.zone is not None:
+        reader.value((*place, "zone"), ZONE, source.zone)
+    sound = len(reader.problems) == before
+    for key, what in source.problems():
+        if sound or (key in values and reader.sound((*place, key))):
             reader.problem((*place, key), what)
-        yield name, source
+    return _placed(reader, place, source)
+
+
+def _placed(reader: Reader, place: Place, source: Source) -> Source:
+    """Return a source whose files and folders are whole paths, whatever folder the tool is started in."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for key in source.places:
+        value = getattr(source, key)
+        try:
+            if isinstance(value, tuple):
+                # What the project's own path holds is no pattern, though it may look like one.
+                root = Path(escape(str(reader.folder)))
+                found[key] = tuple(str(root / Path(one).expanduser()) for one in value)
+            elif value:
+                found[key] = str(reader.folder / Path(value).expanduser())
+        except RuntimeError:
+            reader.problem((*place, key), f"{key}: there is no such user, so ~ has no folder")
+    return replace(source, **found)  # type: ignore[arg-type] # the keys are the dataclass's own
 
 
 def _reports(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Report]]:

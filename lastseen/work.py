@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lastseen import jobs, ping, rules, settings
 from lastseen.children import Children, Ended
 from lastseen.errors import Exit, UserError
-from lastseen.jobs import Following, Job
+from lastseen.jobs import Job
 from lastseen.project import Project
 from lastseen.settings import Settings
 from lastseen.state import Run, State
@@ -122,7 +122,7 @@ class Work:
             return self._check(wanted)
         return [self._one(job) for job in wanted]
 
-    def night(self, plan: Plan, following: Following) -> None:
+    def night(self, plan: Plan) -> None:
         """Ping, if the night was good, and say why not where it was none; does nothing where nobody listens."""
         try:
             url = ping.address(plan.settings.schedule)
@@ -133,7 +133,7 @@ class Work:
         except UserError as error:
             self.tell(f"no ping: {error}")
             return
-        if reasons := list(jobs.amiss(plan.jobs, known, now, following)):
+        if reasons := list(jobs.amiss(plan.jobs, known, now)):
             more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
             self.tell(f"no ping: {reasons[0]}{more}")
         elif why := ping.ping(url):

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lastseen import jobs
-from lastseen.jobs import NEVER, Job
+from lastseen.jobs import NEVER, Job, following
 from lastseen.period import Cron
-from lastseen.schedule import following
 from lastseen.settings import Report, Schedule, Settings
 from lastseen.sources import Files
 from lastseen.state import Run
@@ -67,7 +66,7 @@ def test_a_project_has_a_job_for_each_source_rule_and_report_and_one_to_tidy() -
     ],
 )  # fmt: skip
 def test_when_a_job_is_due(job: Job, last: datetime | None, expected: datetime) -> None:
-    assert jobs.due(job, last, NOON, following) == expected
+    assert jobs.due(job, last, NOON) == expected
 
 
 def test_what_was_missed_runs_once_and_not_all_in_the_same_instant() -> None:
@@ -75,7 +74,7 @@ def test_what_was_missed_runs_once_and_not_all_in_the_same_instant() -> None:
     rules = [Job("rule", name, MINUTE) for name in ("one", "two")]
     lasts = {job: ran(job, NOON - timedelta(days=3)) for job in [*pulls, *rules, NIGHTLY]}
 
-    first = jobs.first([*pulls, *rules, NIGHTLY], lasts, NOON, following)
+    first = jobs.first([*pulls, *rules, NIGHTLY], lasts, NOON)
 
     assert [first[pulls[0]], first[pulls[49]]] == [NOON, NOON + timedelta(seconds=24.5)]
     assert {first[rule] for rule in rules} == {NOON + timedelta(seconds=25)}
@@ -83,28 +82,28 @@ def test_what_was_missed_runs_once_and_not_all_in_the_same_instant() -> None:
 
 
 def test_runs_that_were_missed_are_left_out_and_a_late_one_shifts_none() -> None:
-    assert jobs.after(PULL, NOON, NOON - HOUR, following) == NOON
-    assert jobs.after(PULL, NOON, NOON, following) == NOON + 5 * MINUTE
-    assert jobs.after(PULL, NOON, NOON + 7 * MINUTE, following) == NOON + 10 * MINUTE
-    assert jobs.after(PULL, NOON, NOON + HOUR, following) == NOON + HOUR + 5 * MINUTE
+    assert jobs.after(PULL, NOON, NOON - HOUR) == NOON
+    assert jobs.after(PULL, NOON, NOON) == NOON + 5 * MINUTE
+    assert jobs.after(PULL, NOON, NOON + 7 * MINUTE) == NOON + 10 * MINUTE
+    assert jobs.after(PULL, NOON, NOON + HOUR) == NOON + HOUR + 5 * MINUTE
 
 
 def test_a_clock_set_forward_makes_one_run_of_each_job() -> None:
     lasts = {PULL: ran(PULL, NOON)}
 
-    first = jobs.first([PULL], lasts, NOON + HOUR, following)
+    first = jobs.first([PULL], lasts, NOON + HOUR)
 
     assert first == {PULL: NOON + HOUR}
-    assert jobs.after(PULL, first[PULL], first[PULL], following) == NOON + HOUR + 5 * MINUTE
+    assert jobs.after(PULL, first[PULL], first[PULL]) == NOON + HOUR + 5 * MINUTE
 
 
 def test_a_clock_set_back_stalls_no_job() -> None:
     """The newest run was dated by the clock as it was; what the journal gives is the newest before now."""
     back = NOON - HOUR
 
-    assert jobs.due(PULL, NOON, back, following) == back
-    assert jobs.due(PULL, back - 6 * MINUTE, back, following) < back
-    assert jobs.due(NIGHTLY, NOON, back, following) == datetime(2026, 3, 11, 5, tzinfo=UTC)
+    assert jobs.due(PULL, NOON, back) == back
+    assert jobs.due(PULL, back - 6 * MINUTE, back) < back
+    assert jobs.due(NIGHTLY, NOON, back) == datetime(2026, 3, 11, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_minutes_and_hours_are_those_of_crontab() -> None:
 
 def test_a_line_without_any_moment_never_comes() -> None:
     assert following(Cron("0 6 30 2 *"), NOON) == NEVER
-    assert list(jobs.amiss([Job("tidy", "tidy", Cron("0 6 30 2 *"))], {}, NOON, following)) == []
+    assert list(jobs.amiss([Job("tidy", "tidy", Cron("0 6 30 2 *"))], {}, NOON)) == []
 
 
 def test_six_in_berlin_is_six_in_winter_and_in_summer() -> None:
@@ -190,7 +189,7 @@ def test_each_hour_is_each_hour_when_the_clock_changes() -> None:
 def test_a_night_is_good_when_all_ran_on_time_and_nothing_failed() -> None:
     lasts = {PULL: ran(PULL, NOON - 2 * MINUTE), NIGHTLY: ran(NIGHTLY, NOON - 6 * HOUR)}
 
-    assert list(jobs.amiss([PULL, NIGHTLY], lasts, NOON, following)) == []
+    assert list(jobs.amiss([PULL, NIGHTLY], lasts, NOON)) == []
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_a_night_is_good_when_all_ran_on_time_and_nothing_failed() -> None:
     ],
 )  # fmt: skip
 def test_why_a_night_was_not_good(lasts: dict[Job, Run], why: list[str]) -> None:
-    assert list(jobs.amiss([PULL, NIGHTLY], lasts, NOON, following)) == why
+    assert list(jobs.amiss([PULL, NIGHTLY], lasts, NOON)) == why
 
 
 def finding(host: str | None, summary: str) -> dict[str, object]:

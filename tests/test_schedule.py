@@ -20,13 +20,13 @@ import pytest
 from conftest import Runner
 from support import command, ingest_format, messages, process, tiny
 
-from lastseen import lock, ping, service, settings, work
+from lastseen import lock, ping, service, work
 from lastseen.children import Children
 from lastseen.jobs import Job
 from lastseen.project import Project
-from lastseen.schedule import Timetable, clock, following
+from lastseen.schedule import Timetable, clock
 from lastseen.settings import Schedule, Settings
-from lastseen.sources import Command, Files, Ssh
+from lastseen.sources import Command, Ssh
 from lastseen.state import Run, State
 from lastseen.work import How, Plan, Work
 
@@ -101,6 +101,10 @@ class Scheduled:
     def end(self) -> int:
         """Send SIGTERM; return the exit code."""
         self.process.terminate()
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for the end; return the exit code."""
         assert self.process.stderr
         self.said += self.process.stderr.read().decode()
         return self.process.wait(10)
@@ -154,7 +158,7 @@ def test_sigterm_waits_for_what_a_pull_has_begun(app: Project) -> None:
             run.process.terminate()
             with pytest.raises(subprocess.TimeoutExpired):
                 run.process.wait(0.5)
-        code = run.end()
+        code = run.ended()
 
     assert code == 0
     assert messages(app) == [tiny(1).strip()]
@@ -396,14 +400,14 @@ def test_the_ping_comes_only_after_a_good_night(
     told: list[str] = []
     does = worker(app, told)
     plan = work.load(app)
-    does.night(plan, following)
+    does.night(plan)
     now = clock()
     for problem in ("no answer", None):
         with State(app.state) as state:
             state.note(Run("pull", "app", now, clock(), problem))
-        does.night(plan, following)
+        does.night(plan)
     monkeypatch.delenv("PING")
-    does.night(plan, following)
+    does.night(plan)
 
     assert told == [
         "no ping: pull app never ran",
@@ -515,7 +519,7 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, run: Runner) -> None
     assert '/a b 100%% $HOME \\"q\\""\n' in ran.out
 
 
-def test_the_unit_opens_no_more_than_the_project_needs(tmp_path: Path) -> None:
+def test_the_unit_opens_no_more_than_the_project_needs() -> None:
     root = Path("/srv/logs")
     plain = service.systemd(root, Settings(), "lastseen")
     sources = {

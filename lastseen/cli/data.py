@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lastseen import lock, settings
+from lastseen import lock, template
 from lastseen.cli.app import Json, Now, app, judged
 from lastseen.errors import Exit, UserError
 
@@ -34,7 +34,7 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) ->
     if target.exists():
         raise UserError(f"{target}: is there already; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
-    target.write_text(settings.TEMPLATE, encoding="utf-8")
+    target.write_text(template.TEMPLATE, encoding="utf-8")
     print(f"{target}: made. Next: lastseen -C {folder} add YOUR_LOGS")
 
 
@@ -103,14 +103,16 @@ def pull_command(
 
 @app.command("replay")
 def replay_command(context: typer.Context, as_json: Json = False) -> None:
-    """Read the rejects again, after their format was mended."""
-    from lastseen import printing, replay
+    """Read the rejects again, and what sources brought and nothing could read, after a format was mended."""
+    from lastseen import collect, printing, replay
     from lastseen.workspace import Workspace
 
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "replay"):
         done = replay.replay(space.project, space.lake)
+    again = collect.replay(space, judged("now"))
     printing.listing([vars(one) for one in done], as_json=as_json, nothing="there are no rejects")
+    printing.replayed(again)
 
 
 @app.command("tidy")

@@ -64,7 +64,7 @@ def pull(source: Files, spool: Spool, errand: Errand) -> Outcome:
             found[seen.key] = seen
     for seen in sorted(found.values(), key=lambda one: one.path):
         outcome.wanted += 1
-        name = hostpath.shown(seen.path)
+        name = hostpath.name_of(seen.path)
         if not seen.status.st_size or read.get(f"read.{name}") == seen.sign:
             continue
         if seen.live and (seen.status.st_mtime < since or _unfinished(seen, errand.now)):
@@ -72,7 +72,7 @@ def pull(source: Files, spool: Spool, errand: Errand) -> Outcome:
         file = LogFile(seen.path, name, seen.host or source.host, ends=_ends(seen, errand.now))
         outcome.files.append(file)
         outcome.signs[name] = seen.sign
-    gone = read.keys() - {f"read.{hostpath.shown(seen.path)}" for seen in found.values()}
+    gone = read.keys() - {f"read.{hostpath.name_of(seen.path)}" for seen in found.values()}
     spool.forget(gone)
     return outcome
 
@@ -103,7 +103,7 @@ def _target(path: Path, spool: Spool) -> list[Path]:
     if not path.is_symlink():
         return [path]
     target = path.resolve()
-    key = f"link.{hostpath.shown(path)}"
+    key = f"link.{hostpath.name_of(path)}"
     before = spool.recall(key)
     now = os.fsdecode(target)
     if before != now:
@@ -132,7 +132,7 @@ def _look(path: Path, host: str | None, live: Path | None, outcome: Outcome) -> 
         return
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        outcome.problems.append(f"{hostpath.shown(path)}: cannot be read: {why}")
+        outcome.problems.append(f"{hostpath.name_of(path)}: cannot be read: {why}")
         return
     if S_ISREG(status.st_mode):
         yield _Seen(path, host, status, live)

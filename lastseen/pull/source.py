@@ -48,6 +48,8 @@ class Outcome:
     """What failed, a sentence each; the rest was done."""
     wanted: int = 0
     """Hosts or objects that were asked for, where that can be counted."""
+    skipped: int = 0
+    """Files that are no logs, binary ones for the most part, and were left out."""
     absent: list[str] = field(default_factory=list)
     """Hosts that could not be reached. That is no failure: nothing is known of them for this time."""
 
