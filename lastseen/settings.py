@@ -67,7 +67,7 @@ class Schedule:
     tidy: timedelta | Cron = NIGHTLY
     """When the lake is tidied."""
     at_once: int = 4
-    """Jobs that run at the same time."""
+    """Sources that are pulled at the same time."""
     ping: str | None = None
     """A URL to ask for after each good night, so that its silence is noticed."""
     ping_env: str | None = None

@@ -105,6 +105,33 @@ class State:
                 row,
             )
 
+    def keep(self, run: Run, key: str) -> None:
+        """Keep how a good run went, and drop a part of the detail of the good one noted before it.
+
+        For what is large, and of use only until the next run has it anew.
+        """
+        self.note(run)
+        with self.change() as db:
+            db.execute(
+                "update run set detail = json_remove(detail, '$.' || ?) where id = ("
+                "select id from run where kind = ? and name = ? and problem is null order by id desc limit 1 offset 1)",
+                (key, run.kind, run.name),
+            )
+
+    def kept(self, kind: str, name: str) -> Run | None:
+        """Return the good run of a job that was noted last, whatever the clock said then."""
+        where = "kind = ? and name = ? and problem is null"
+        found = self.runs(where, (kind, name), limit=1, order="id desc")
+        return found[0] if found else None
+
+    def forget(self, before: datetime) -> None:
+        """Forget the runs that finished before a moment; the newest of each job stays."""
+        with self.change() as db:
+            db.execute(
+                "delete from run where finished < ? and id not in (select max(id) from run group by kind, name)",
+                (stamp(before),),
+            )
+
     def last(
         self, kind: str, name: str, *, good: bool = False, until: datetime | None = None
     ) -> Run | None:
@@ -114,12 +141,16 @@ class State:
         return found[0] if found else None
 
     def runs(
-        self, where: str = "true", values: Sequence[object] = (), limit: int = 100
+        self,
+        where: str = "true",
+        values: Sequence[object] = (),
+        limit: int = 100,
+        order: str = "finished desc, id desc",
     ) -> list[Run]:
         """Return runs, the newest first."""
         query = (
             f"select kind, name, started, finished, problem, detail from run where {where} "
-            "order by finished desc, id desc limit ?"
+            f"order by {order} limit ?"
         )
         return [
             Run(kind, name, moment(started), moment(finished), problem, json.loads(detail))

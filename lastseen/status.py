@@ -16,6 +16,7 @@ from lastseen.lake import COVERAGE, REJECTS, damaged
 from lastseen.parquet import DAY
 from lastseen.period import Cron, every
 from lastseen.rhythm import following
+from lastseen.rules import EVERY
 from lastseen.source_states import SourceState
 from lastseen.sqlfile import read
 from lastseen.state import State, stamp
@@ -195,8 +196,7 @@ def _jobs(space: Workspace, known: State, now: datetime) -> Iterator[JobStatus]:
 
 
 def _rhythm(path: Path) -> timedelta | Cron:
-    text = read(path).fields.get("every")
-    return every(text) if text else timedelta(hours=1)
+    return every(read(path).fields.get("every", EVERY))
 
 
 def _formats(
