@@ -1,0 +1,149 @@
+"""Which files of a host to look at: those that a path names, and those that were rotated away from beside them."""
+
+import posixpath
+import re
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import asyncssh
+
+from lastseen.pull.ssh_connect import answered
+from lastseen.pull.ssh_trust import RefusedError, said
+from lastseen.terminal import harmless
+
+T = TypeVar("T")
+_MOST = 10_000
+"""Files that a path may name; more are a mistake, or a host that makes them up."""
+_GLOB = re.compile(rb"[*?\[\]]")
+_DATE = rb"\d{4}-?\d\d-?\d\d(?:[T_.-]?\d[\d:.T_-]*)?"
+_PACKED = rb"(?:\.(?:gz|bz2|xz|zst))?"
+_NUMBERED = re.compile(rb"(.+?)[._-](?:\d+|%b|old|bak|save)%b" % (_DATE, _PACKED))
+_DATED = re.compile(rb"(.+?)[._-]%b\.([^.]+)%b" % (_DATE, _PACKED))
+"""NAME.1, NAME-20260310.gz; STEM-2026-03-10.log"""
+_CONTROL = re.compile(r"[\t\n]")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file of a host, as a listing shows it."""
+
+    path: bytes
+    size: int
+    changed: int
+    """Seconds since 1970, by the host's clock."""
+    named: bool
+    """A path of the source names it; else it only stands beside one."""
+    rotated: bool
+    """Its name is that of another with a number or a date: nothing should write to it any more."""
+
+    @property
+    def shown(self) -> str:
+        """Its path as text, with nothing in it that a terminal would obey."""
+        return shown(self.path)
+
+
+class Listing:
+    """The files of one host, by the source's paths."""
+
+    def __init__(self, sftp: asyncssh.SFTPClient, seconds: float) -> None:
+        """Take what to ask, and how long each answer may take."""
+        self._sftp = sftp
+        self._seconds = seconds
+        self._folders: dict[bytes, dict[bytes, asyncssh.SFTPAttrs]] = {}
+
+    async def files(self, pattern: str) -> list[Remote]:
+        """Return the files for a path, rotated ones first and of those the oldest.
+
+        Raises:
+            RefusedError: there are none, or far too many, or the host does not let us look.
+        """
+        path = pattern.removeprefix("~/").encode()
+        try:
+            named = await self._regular(await self._glob(path))
+        except asyncssh.SFTPError as error:
+            raise RefusedError(f"{shown(path)}: cannot be listed: {said(error)}") from None
+        beside = await self._beside(list(named) or [path] * (not _GLOB.search(path)))
+        if not named and not beside:
+            raise RefusedError(f"{shown(path)}: no such file")
+        found = [
+            Remote(name, attrs.size or 0, attrs.mtime or 0, name in named, name in beside)
+            for name, attrs in (beside | named).items()
+        ]
+        return sorted(
+            found, key=lambda one: (not one.rotated, one.rotated and one.changed, one.path)
+        )
+
+    async def _glob(self, path: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
+        try:
+            found = await self._answer(self._sftp.glob_sftpname(path))
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return {}
+        return {_bytes(one.filename): one.attrs for one in found}
+
+    async def _regular(
+        self, files: dict[bytes, asyncssh.SFTPAttrs]
+    ) -> dict[bytes, asyncssh.SFTPAttrs]:
+        """Return those that are files, looking behind links; a pipe would keep its reader waiting."""
+        if len(files) > _MOST:
+            raise RefusedError(f"over {_MOST:,} files; name fewer")
+        found = {}
+        for path, listed in files.items():
+            attrs = listed
+            if attrs.type == asyncssh.FILEXFER_TYPE_SYMLINK:
+                try:
+                    attrs = await self._answer(self._sftp.stat(path))
+                except asyncssh.SFTPError:
+                    continue
+            if attrs.type in (asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN):
+                found[path] = attrs
+        return found
+
+    async def _beside(self, paths: list[bytes]) -> dict[bytes, asyncssh.SFTPAttrs]:
+        """Return the files that have the name of one of these with a number or a date."""
+        wanted = set(paths)
+        found: dict[bytes, asyncssh.SFTPAttrs] = {}
+        for folder in {posixpath.dirname(path) for path in paths}:
+            for name, attrs in (await self._folder(folder)).items():
+                bases = (posixpath.join(folder, base) for base in _bases(name))
+                if not wanted.isdisjoint(bases):
+                    found[posixpath.join(folder, name)] = attrs
+        return await self._regular(found)
+
+    async def _folder(self, folder: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
+        """Return what a folder holds; one that may not be listed seems empty."""
+        if folder not in self._folders:
+            try:
+                entries = await self._answer(self._sftp.readdir(folder or b"."))
+            except asyncssh.SFTPError:
+                entries = []
+            names = {_bytes(entry.filename): entry.attrs for entry in entries}
+            self._folders[folder] = {
+                name: attrs for name, attrs in names.items() if b"/" not in name
+            }
+        return self._folders[folder]
+
+    async def _answer(self, asked: Awaitable[T]) -> T:
+        return await answered(asked, self._seconds)
+
+
+def shown(path: bytes) -> str:
+    r"""Return a path of a host as text; what is not UTF-8 or would steer a terminal is spelled out.
+
+    >>> shown(b"/var/log/\xff\x1b[2J\n.log")
+    '/var/log/\\xff\\x1b[2J\\n.log'
+    """
+    text = harmless(path.decode(errors="backslashreplace"))
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _bases(name: bytes) -> Iterator[bytes]:
+    """Yield what a file may have been called before it was rotated to this name."""
+    if found := _NUMBERED.fullmatch(name):
+        yield found[1]
+    if found := _DATED.fullmatch(name):
+        yield b".".join(found.groups())
+
+
+def _bytes(name: bytes | str) -> bytes:
+    return name if isinstance(name, bytes) else name.encode()
