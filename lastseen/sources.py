@@ -23,6 +23,8 @@ class Source:
     """Where logs come from; what every kind has."""
 
     kind: ClassVar[str]
+    places: ClassVar[tuple[str, ...]] = ()
+    """The keys that name files and folders of this machine; the settings put the project before them."""
     name: str
     format: str | None = None
     """The format of all it brings; left out, it is found by each file's name and first lines."""
@@ -51,8 +53,11 @@ class Files(Source):
     """Logs on this machine that grow and rotate."""
 
     kind = "files"
+    places = ("paths",)
     paths: tuple[str, ...] = ()
-    """Globs; ``{host}`` in one names the host."""
+    """Globs; ``{host}`` in one names the host. What was rotated from such a file belongs to it."""
+    since: timedelta = timedelta(days=1)
+    """Files that were rotated away longer ago than this when the source was first pulled are left alone."""
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -104,6 +109,7 @@ class Ssh(Source):
     """Commands and files of many hosts, over SSH."""
 
     kind = "ssh"
+    places = ("hosts_file", "key_file", "known_hosts")
     hosts: tuple[str, ...] = ()
     """``name``, ``user@name`` or ``name:port``; a name of ``~/.ssh/config`` works too."""
     hosts_file: str | None = None
@@ -160,6 +166,7 @@ class Fleet(Source):
     """Fleet's REST API."""
 
     kind = "fleet"
+    places = ("token_file", "ca_file")
     url: str = ""
     token_env: str | None = None
     """The environment variable that holds the token."""
@@ -249,6 +256,7 @@ class Inbox(Source):
     """A folder to which hosts upload exports and archives."""
 
     kind = "inbox"
+    places = ("path",)
     path: str = ""
     """The folder; ``{host}`` in it names the host: ``inbox/{host}``."""
     settle: timedelta = timedelta(minutes=1)

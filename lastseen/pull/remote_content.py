@@ -1,11 +1,12 @@
 """A file of a host as bytes by place: read over SFTP, or unpacked from a copy of it."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncssh
 
@@ -49,7 +50,7 @@ class Plain:
     final = False
 
     def __init__(
-        self, file: asyncssh.SFTPClientFile[bytes], attrs: asyncssh.SFTPAttrs, seconds: float
+        self, file: asyncssh.SFTPClientFile, attrs: asyncssh.SFTPAttrs, seconds: float
     ) -> None:
         """Take an open file and how long each answer may take."""
         self.size = attrs.size or 0
@@ -63,12 +64,79 @@ class Plain:
         size = min(size, self.size - start)
         if size <= 0:
             return b""
-        data = await asked(self._file.read(size, start), self._seconds)
+        data = await self._read(start, size)
         if not data:
             raise ChangedError
         return data
 
-    async def upto(content: Content, start: int, size: int) -> bytes:
+    async def same(self, head: bytes) -> bool:
+        """Say whether it still begins so."""
+        return await self._read(0, len(head)) == head
+
+    async def unchanged(self) -> bool:
+        """Say whether it is as long and as old as when it was opened."""
+        attrs = await asked(self._file.stat(), self._seconds)
+        return (attrs.size, attrs.mtime) == (self.size, self.changed)
+
+    async def close(self) -> None:
+        """Close it; a host that does not answer has forgotten it anyway."""
+        with suppress(AbsentError, RefusedError):
+            await asked(self._file.close(), _FAREWELL)
+
+    async def _read(self, start: int, size: int) -> bytes:
+        data: Any = await asked(self._file.read(size, start), self._seconds) if size else b""
+        return bytes(data)
+
+
+class Unpacked:
+    """A compressed file, unpacked from a copy on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the copy."""
+        self.final = True
+        self._path = path
+        self._stream: BufferedIOBase = BytesIO()
+        self._place = sys.maxsize  # so that the first read opens it
+
+    @property
+    def damaged(self) -> bool:
+        """It broke off before its end."""
+        return not self.final
+
+    async def read(self, start: int, size: int) -> bytes:
+        """Return some bytes from a place on; none where it breaks off."""
+        try:
+            return await self._read(start, size)
+        except (*DAMAGED, UserError):
+            self.final = False
+            return b""
+
+    async def same(self, head: bytes) -> bool:
+        """Say whether it still begins so: nobody writes to the copy."""
+        del head
+        return True
+
+    def close(self) -> None:
+        """Close it."""
+        self._stream.close()
+
+    async def _read(self, start: int, size: int) -> bytes:
+        if start < self._place:
+            self.close()
+            self._stream, self._place = open_bytes(self._path), 0
+        while self._place < start:
+            passed = self._stream.read(min(PIECE, start - self._place))
+            if not passed:
+                return b""
+            self._place += len(passed)
+            await asyncio.sleep(0)  # other hosts have their turn
+        data = self._stream.read(min(PIECE, size))
+        self._place += len(data)
+        await asyncio.sleep(0)
+        return data
+
+
+async def upto(content: Content, start: int, size: int) -> bytes:
     """Return so many bytes from a place on, or as many as there are."""
     parts = []
     while size and (data := await content.read(start, size)):

@@ -4,10 +4,11 @@ What a path names is read. What stands beside it under a rotated name is read if
 first pull less the source's ``since``: it then continues a file that is known, or came and went between two pulls.
 """
 
+import posixpath
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -57,8 +58,11 @@ class _Opened:
 
     remote: Remote
     place: Place
-    content: Content
+    plain: Plain
+    """Its bytes as they lie there."""
     head: bytes
+    """Its first bytes, ``HEAD`` of them or all there are."""
+    content: Content
     packed: str = ""
     stood: Mark | None = None
     """Its mark, where it stood just so at the last pull: what lacks a line's end then gets none."""
@@ -112,12 +116,14 @@ class RemoteFiles:
                     problems.append(f"{remote.shown}: {error}")
                 except ChangedError:
                     continue  # it is another file now, and the next pull finds what became of this one
+        if not problems:
+            self._marks.forget()
         return problems
 
     async def _file(self, remote: Remote, others: set[bytes]) -> None:
         place = Place(remote.shown, remote.size, remote.changed)
         known = self._marks.standing(place)
-        if known and not (known.held and remote.rotated):
+        if known and not (known.held and remote.live):
             self._marks.stands(known, place)
             return
         async with self._open(remote) as plain:
@@ -126,10 +132,10 @@ class RemoteFiles:
             place = Place(remote.shown, plain.size, plain.changed)
             head = await upto(plain, 0, HEAD)
             if is_packed(head):
-                twin = remote.path.rpartition(b".")[0] in others
-                await self._packed(remote, place, plain, digest(head), twin=twin)
-            else:
-                await self._rest(_Opened(remote, place, plain, head, stood=known))
+                if posixpath.splitext(remote.path)[0] not in others:  # else it is being made now
+                    await self._packed(_Opened(remote, place, plain, head, plain, digest(head)))
+            elif await self._is_known(plain, head) or not await self._is_copy(remote, plain, head):
+                await self._rest(_Opened(remote, place, plain, head, plain, stood=known))
 
     @asynccontextmanager
     async def _open(self, remote: Remote) -> AsyncIterator[Plain | None]:
@@ -149,39 +155,44 @@ class RemoteFiles:
         finally:
             await plain.close()
 
-    async def _packed(
-        self, remote: Remote, place: Place, plain: Plain, packed: str, *, twin: bool
-    ) -> None:
-        """Read a compressed file from a copy, unless it was read under another name.
+    async def _is_known(self, content: Content, head: bytes) -> bool:
+        return await self._marks.find(head, partial(upto, content)) is not None
 
-        Args:
-            remote: The file.
-            place: Where it stands.
-            plain: Its bytes as they lie there.
-            packed: A hash of the first of them.
-            twin: What it is compressed from stands beside it, so it may not be finished.
+    async def _is_copy(self, remote: Remote, plain: Plain, head: bytes) -> bool:
+        """Say whether a rotated file is still being copied from its log, which is cut off next.
+
+        What there is of it may have been read in the log, and further than it goes.
         """
-        known = self._marks.compressed(place, packed)
+        if remote.live is None or remote.live == remote.path:
+            return False
+        async with self._open(replace(remote, path=remote.live)) as live:
+            if live and await upto(live, 0, len(head)) == head:
+                return True
+        return not await plain.unchanged()
+
+    async def _packed(self, opened: _Opened) -> None:
+        """Read a compressed file from a copy, unless it was read under another name."""
+        known = self._marks.compressed(opened.place, opened.packed)
         if known:
-            self._marks.stands(known, place)
+            self._marks.stands(known, opened.place)
             return
         with self._spool.draft() as copy:
             start = 0
-            while data := await plain.read(start, PIECE):
+            while data := await opened.plain.read(start, PIECE):
                 copy.write(data)
                 start += len(data)
                 if self._errand.over:
                     return
             copy.file.flush()
-            if not await plain.unchanged():
+            if not await opened.plain.unchanged():
                 raise ChangedError
             content = Unpacked(copy.path)
             try:
                 head = await upto(content, 0, HEAD)
-                await self._rest(_Opened(remote, place, content, head, packed))
+                await self._rest(replace(opened, content=content, head=head))
             finally:
                 content.close()
-        if content.damaged and not twin:
+        if content.damaged:
             raise RefusedError("the compressed data breaks off; what came before that was read")
 
     async def _rest(self, opened: _Opened) -> None:
@@ -211,6 +222,7 @@ class RemoteFiles:
             if not await opened.content.same(opened.head):
                 raise ChangedError
             new, tail = _mark(opened, mark, tail, copied, draft, cut)
+            draft.finish(opened.place.changed)
             draft.keep([self._note(opened.remote, mark)], self._errand.now, self._marks.row(new))
         self._marks.kept(new)
         return new, tail, not copied.ended
@@ -219,7 +231,7 @@ class RemoteFiles:
         """Note that a file has no whole line more."""
         if copied.size >= UNIT:
             raise RefusedError(f"over {UNIT >> 20} MiB without a line's end; is this a log?")
-        if copied.ended and (mark.size or (opened.remote.rotated and copied.size)):
+        if copied.ended and (mark.size or (opened.remote.live and copied.size)):
             self._marks.stands(_standing(opened, mark, held=copied.size > 0), opened.place)
 
     async def _copy(self, content: Content, draft: Draft, start: int) -> _Copied:
@@ -281,4 +293,4 @@ def _mark(
 
 def _standing(opened: _Opened, mark: Mark, *, held: bool) -> Mark:
     """Return the mark of a file of which nothing was read, to be remembered where it stands."""
-    return Mark(**{**vars(mark), "held": held, "packed": opened.packed})
+    return replace(mark, held=held, packed=opened.packed)

@@ -1,13 +1,17 @@
 """Which files of a host to look at: those that a path names, and those that were rotated away from beside them."""
 
+import os
 import posixpath
 import re
-from collections.abc import Awaitable, Iterator
+import sys
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import asyncssh
 
+from lastseen.pull.rotation import rotated_from
 from lastseen.pull.ssh_connect import answered
 from lastseen.pull.ssh_trust import RefusedError, said
 from lastseen.terminal import harmless
@@ -16,11 +20,6 @@ T = TypeVar("T")
 _MOST = 10_000
 """Files that a path may name; more are a mistake, or a host that makes them up."""
 _GLOB = re.compile(rb"[*?\[\]]")
-_DATE = rb"\d{4}-?\d\d-?\d\d(?:[T_.-]?\d[\d:.T_-]*)?"
-_PACKED = rb"(?:\.(?:gz|bz2|xz|zst))?"
-_NUMBERED = re.compile(rb"(.+?)[._-](?:\d+|%b|old|bak|save)%b" % (_DATE, _PACKED))
-_DATED = re.compile(rb"(.+?)[._-]%b\.([^.]+)%b" % (_DATE, _PACKED))
-"""NAME.1, NAME-20260310.gz; STEM-2026-03-10.log"""
 _CONTROL = re.compile(r"[\t\n]")
 
 
@@ -34,8 +33,8 @@ class Remote:
     """Seconds since 1970, by the host's clock."""
     named: bool
     """A path of the source names it; else it only stands beside one."""
-    rotated: bool
-    """Its name is that of another with a number or a date: nothing should write to it any more."""
+    live: bytes | None = None
+    """The log that it was rotated from; nothing should write to it any more."""
 
     @property
     def shown(self) -> str:
@@ -63,15 +62,15 @@ class Listing:
             named = await self._regular(await self._glob(path))
         except asyncssh.SFTPError as error:
             raise RefusedError(f"{shown(path)}: cannot be listed: {said(error)}") from None
-        beside = await self._beside(list(named) or [path] * (not _GLOB.search(path)))
+        beside, live = await self._beside(list(named) or [path] * (not _GLOB.search(path)))
         if not named and not beside:
             raise RefusedError(f"{shown(path)}: no such file")
         found = [
-            Remote(name, attrs.size or 0, attrs.mtime or 0, name in named, name in beside)
+            Remote(name, attrs.size or 0, attrs.mtime or 0, name in named, live.get(name))
             for name, attrs in (beside | named).items()
         ]
         return sorted(
-            found, key=lambda one: (not one.rotated, one.rotated and one.changed, one.path)
+            found, key=lambda one: (not one.live, one.changed if one.live else 0, one.path)
         )
 
     async def _glob(self, path: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
@@ -99,16 +98,23 @@ class Listing:
                 found[path] = attrs
         return found
 
-    async def _beside(self, paths: list[bytes]) -> dict[bytes, asyncssh.SFTPAttrs]:
-        """Return the files that have the name of one of these with a number or a date."""
-        wanted = set(paths)
+    async def _beside(
+        self, paths: list[bytes]
+    ) -> tuple[dict[bytes, asyncssh.SFTPAttrs], dict[bytes, bytes]]:
+        """Return the files that were rotated from some, and by their path what from."""
         found: dict[bytes, asyncssh.SFTPAttrs] = {}
-        for folder in {posixpath.dirname(path) for path in paths}:
-            for name, attrs in (await self._folder(folder)).items():
-                bases = (posixpath.join(folder, base) for base in _bases(name))
-                if not wanted.isdisjoint(bases):
-                    found[posixpath.join(folder, name)] = attrs
-        return await self._regular(found)
+        live: dict[bytes, bytes] = {}
+        for path in paths:
+            folder, base = posixpath.split(path)
+            attrs = await self._folder(folder)
+            names = sorted(map(os.fsdecode, attrs))
+            stem = os.fsdecode(base).partition(".")[0]
+            near = names[bisect_left(names, stem) : bisect_right(names, stem + chr(sys.maxunicode))]
+            for name in filter(rotated_from(os.fsdecode(base)).fullmatch, near):
+                whole = posixpath.join(folder, os.fsencode(name))
+                found[whole] = attrs[os.fsencode(name)]
+                live[whole] = path
+        return await self._regular(found), live
 
     async def _folder(self, folder: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
         """Return what a folder holds; one that may not be listed seems empty."""
@@ -135,14 +141,6 @@ def shown(path: bytes) -> str:
     """
     text = harmless(path.decode(errors="backslashreplace"))
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def _bases(name: bytes) -> Iterator[bytes]:
-    """Yield what a file may have been called before it was rotated to this name."""
-    if found := _NUMBERED.fullmatch(name):
-        yield found[1]
-    if found := _DATED.fullmatch(name):
-        yield b".".join(found.groups())
 
 
 def _bytes(name: bytes | str) -> bytes:

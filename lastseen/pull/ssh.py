@@ -134,21 +134,26 @@ class _Pull:
             return
 
     async def _attempt(self, connections: Connections, host: Target) -> list[str]:
+        """Ask one host over one connection; return what went wrong with some of its files."""
         connection = await connections.open(host)
         try:
-            if not self._source.paths:
-                await ssh_command.run(self._source, host, self._spool, self._errand, connection)
-                return []
-            seconds = self._source.timeout.total_seconds()
-            try:
-                sftp = await answered(connection.start_sftp_client(), seconds)
-            except asyncssh.SFTPError as error:
-                raise RefusedError(f"does not let its files be read: {said(error)}") from None
-            async with sftp:
-                files = RemoteFiles(self._source, host, self._spool, self._errand, sftp)
-                return await files.read()
+            if self._source.paths:
+                return await self._files(connection, host)
+            await ssh_command.run(self._source, host, self._spool, self._errand, connection)
+            return []
         finally:
             await close(connection)
+
+    async def _files(self, connection: asyncssh.SSHClientConnection, host: Target) -> list[str]:
+        seconds = self._source.timeout.total_seconds()
+        try:
+            sftp = await answered(connection.start_sftp_client(), seconds)
+        except asyncssh.SFTPError as error:
+            raise RefusedError(f"does not let its files be read: {said(error)}") from None
+        try:
+            return await RemoteFiles(self._source, host, self._spool, self._errand, sftp).read()
+        finally:
+            sftp.exit()
 
     async def _jump(self, connections: Connections) -> None:
         """Reach the jump host before any other, for without it there is none.

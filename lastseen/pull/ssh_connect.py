@@ -149,7 +149,7 @@ class Connections:
             raise RefusedError(_not_let_in(self._source, options.username)) from None
 
 
-async def answered(asked: Awaitable[T], seconds: float) -> T:
+async def answered(asked: Awaitable[T], seconds: float | None) -> T:
     """Wait for a host's answer.
 
     What a host says no to, and who it is, is for the caller: ``asyncssh.PermissionDenied``, ``KeyExchangeFailed``
@@ -168,7 +168,7 @@ async def answered(asked: Awaitable[T], seconds: float) -> T:
     except (ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
         raise LostError("the connection broke") from None
     except TimeoutError:
-        raise AbsentError(f"no answer within {seconds:g} seconds") from None
+        raise AbsentError(f"no answer within {seconds or 0:g} seconds") from None
     except asyncssh.ChannelOpenError as error:
         if error.code == asyncssh.OPEN_CONNECT_FAILED:
             raise AbsentError(f"cannot be reached: {said(error)}") from None
