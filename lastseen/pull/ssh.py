@@ -27,7 +27,7 @@ from lastseen.targets import Target
 
 _TICK = 0.1
 """Seconds between looks at whether to end."""
-_GRACE = 2.0
+_GRACE = 1.0
 """Seconds in which a host that is being asked may still bring something to its end."""
 _NEXT = "next host"
 """Remembers with which host to begin after a deadline came before all were asked."""

@@ -115,7 +115,7 @@ class Connections:
             "username": target.user or self._source.user or (),
         }
         try:
-            options = asyncssh.SSHClientConnectionOptions(**asked, client_keys=None)
+            options = asyncssh.SSHClientConnectionOptions(**asked, config=(), client_keys=None)
         except (ValueError, OSError) as error:
             raise RefusedError(f"~/.ssh/config cannot be used: {said(error)}") from None
         if hops is None and isinstance(options.tunnel, str):
