@@ -13,7 +13,7 @@ import asyncssh
 from lastseen.errors import UserError
 from lastseen.pull.ssh_connect import AbsentError, answered
 from lastseen.pull.ssh_trust import RefusedError, said
-from lastseen.unpack import DAMAGED, open_bytes
+from lastseen.unpack import DAMAGED, STEP, open_bytes
 
 T = TypeVar("T")
 PIECE = 1 << 20
@@ -125,12 +125,12 @@ class Unpacked:
             self.close()
             self._stream, self._place = open_bytes(self._path), 0
         while self._place < start:
-            passed = self._stream.read(min(PIECE, start - self._place))
+            passed = self._stream.read(min(STEP, start - self._place))
             if not passed:
                 return b""
             self._place += len(passed)
             await asyncio.sleep(0)  # other hosts have their turn
-        data = self._stream.read(min(PIECE, size))
+        data = self._stream.read(min(STEP, size))
         self._place += len(data)
         await asyncio.sleep(0)
         return data

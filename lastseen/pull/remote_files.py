@@ -193,6 +193,8 @@ class RemoteFiles:
             finally:
                 content.close()
         if content.damaged:
+            if not self._marks.standing(opened.place):
+                self._marks.stands(replace(self._marks.new(), packed=opened.packed), opened.place)
             raise RefusedError("the compressed data breaks off; what came before that was read")
 
     async def _rest(self, opened: _Opened) -> None:
