@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,10 @@ class Server:
         self.key = key
         self.commands: list[str] = []
         self.connections = 0
+        self.users: list[str] = []
         self.on_read: Callable[[], None] = lambda: None
+        self.endless = False
+        """Its folders never end."""
         self.cut_after: int | None = None
         """Bytes of a command's output after which the connection breaks."""
         self._client = client
@@ -82,10 +85,20 @@ class Server:
                 server.on_read()
                 return super().read(file_obj, offset, size)
 
+            async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+                async for entry in super().scandir(path):
+                    yield entry
+                while server.endless:
+                    yield asyncssh.SFTPName(os.urandom(8).hex().encode())
+
         class Conversation(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 server.connections += 1
-                server._open.add(conn)  # noqa: SLF001 - a part of it
+                server._open.add(conn)
+
+            def begin_auth(self, username: str) -> bool:
+                server.users.append(username)
+                return True
 
             def connection_requested(self, *to: object) -> bool:
                 del to
@@ -193,6 +206,38 @@ class Site:
 
     def text(self) -> str:
         return "".join(text for _, _, text in self.take())
+
+
+class Mac:
+    """One host with a log."""
+
+    LOG = "/var/log/orbit.log"
+
+    def __init__(self, macs: Site) -> None:
+        self.site = macs
+        self.server: Server = macs.server()
+        self.log = self.server.file("var/log/orbit.log")
+
+    def beside(self, ending: str) -> Path:
+        return self.log.with_name(self.log.name + ending)
+
+    def append(self, text: str) -> None:
+        with self.log.open("a") as file:
+            file.write(text)
+
+    def pull(self, *paths: str, **keys: Any) -> Outcome:
+        return self.site.pull(hosts=(self.server.host,), paths=paths or (self.LOG,), **keys)
+
+    def new(self, *paths: str) -> str:
+        """Pull, and return what came."""
+        assert self.pull(*paths).problems == []
+        return self.site.text()
+
+
+def aged(path: Path, days: float) -> None:
+    """Make a file look as if it was changed some days before the pull."""
+    when = NOW.timestamp() - days * 86_400
+    os.utime(path, (when, when))
 
 
 @contextmanager

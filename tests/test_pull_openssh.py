@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -60,7 +61,10 @@ class OpenSsh:
                 with connection:
                     self._running.append(
                         subprocess.Popen(
-                            self._words, stdin=connection, stdout=connection, stderr=self._log
+                            self._words,
+                            stdin=connection.fileno(),
+                            stdout=connection.fileno(),
+                            stderr=self._log,
                         )
                     )
 
@@ -104,7 +108,7 @@ def test_files_are_read_on_under_openssh(macs: Site, server: OpenSsh) -> None:
     log = macs.root / "logs" / "orbit.log"
     log.parent.mkdir()
     log.write_text("one\n" * 700_000 + "hal")
-    ask = {"hosts": (server.host,), "paths": (f"{log.parent}/*.log",)}
+    ask: dict[str, Any] = {"hosts": (server.host,), "paths": (f"{log.parent}/*.log",)}
     macs.pull(**ask)
     first = macs.text()
     with log.open("a") as file:

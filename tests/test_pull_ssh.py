@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from ssh_server import NOW, Site, site
@@ -34,7 +35,7 @@ def test_what_a_command_prints_comes_with_its_host(macs: Site) -> None:
 
 def test_each_pull_asks_for_the_time_since_the_last_one(macs: Site) -> None:
     server = macs.server()
-    ask = {"hosts": (server.host,), "command": ("echo", "{since}", "{until}")}
+    ask: dict[str, Any] = {"hosts": (server.host,), "command": ("echo", "{since}", "{until}")}
     macs.pull(**ask, since=timedelta(hours=2))
     macs.pull(**ask, now=NOW + timedelta(minutes=10))
 
@@ -70,7 +71,7 @@ def test_output_of_many_megabytes_comes_whole(macs: Site) -> None:
 def test_a_command_that_fails_is_told_by_its_first_words_and_asked_again(macs: Site) -> None:
     good, bad = macs.server("good"), macs.server("bad")
     fails = "printf '\\033[31mno such log\\nsecond\\n' >&2; echo half; test -e mended"
-    ask = {"hosts": (bad.host, good.host), "command": ("sh", "-c", fails)}
+    ask: dict[str, Any] = {"hosts": (bad.host, good.host), "command": ("sh", "-c", fails)}
     good.file("mended").touch()
     outcome = macs.pull(**ask)
     first = macs.take()
@@ -88,7 +89,10 @@ def test_a_command_that_fails_is_told_by_its_first_words_and_asked_again(macs: S
 def test_a_connection_that_breaks_midway_loses_and_repeats_nothing(macs: Site) -> None:
     server = macs.server()
     server.cut_after = 5
-    ask = {"hosts": (server.host,), "command": ("echo", "a whole line since {since}")}
+    ask: dict[str, Any] = {
+        "hosts": (server.host,),
+        "command": ("echo", "a whole line since {since}"),
+    }
     cut = macs.pull(**ask)
     kept = macs.take()
     server.cut_after = None
@@ -119,7 +123,10 @@ def test_a_command_without_end_is_a_problem_of_its_host(macs: Site) -> None:
 
 def test_a_run_that_dies_before_it_keeps_what_came_brings_it_the_next_time(macs: Site) -> None:
     server = macs.server()
-    ask = {"hosts": (server.host,), "command": ("sh", "-c", "touch ran; sleep 0.3; echo '{since}'")}
+    ask: dict[str, Any] = {
+        "hosts": (server.host,),
+        "command": ("sh", "-c", "touch ran; sleep 0.3; echo '{since}'"),
+    }
 
     def dies() -> bool:
         if server.file("ran").exists():
@@ -168,6 +175,14 @@ def test_a_host_that_is_not_there_is_absent_and_no_failure(macs: Site) -> None:
     assert (outcome.problems, macs.text()) == ([], "one\ntwo\n")
 
 
+def test_a_name_that_no_resolver_takes_is_a_problem_of_that_host_alone(macs: Site) -> None:
+    server = macs.server()
+    outcome = macs.pull(hosts=("m" * 70, server.host), command=ECHO)
+
+    assert len(outcome.problems) + len(outcome.absent) == 1
+    assert macs.text() == "one\ntwo\n"
+
+
 def test_a_signal_ends_a_pull_at_once_and_without_complaint(macs: Site) -> None:
     server = macs.server()
     began = monotonic()
@@ -185,14 +200,21 @@ def test_a_signal_ends_a_pull_at_once_and_without_complaint(macs: Site) -> None:
 def test_a_deadline_is_told_and_the_next_pull_begins_where_it_came(macs: Site) -> None:
     server = macs.server()
     hosts = (macs.silent(), server.host)
-    ask = {"hosts": hosts, "command": ECHO, "at_once": 1, "timeout": timedelta(seconds=20)}
+    ask: dict[str, Any] = {
+        "hosts": hosts,
+        "command": ECHO,
+        "at_once": 1,
+        "timeout": timedelta(seconds=20),
+    }
     cut = macs.pull(**ask, errand=Errand(NOW, monotonic() + 0.3))
     none = macs.take()
     macs.pull(**ask, errand=Errand(NOW, monotonic() + 1))
 
     assert cut.problems == [
-        "the deadline of 30 min came before 2 of 2 hosts were done; what came until then is kept, and the "
-        "next pull begins with them"
+        (
+            "the deadline of 30 min came before 2 of 2 hosts were done; what came until then is kept, and the "
+            "next pull begins with them"
+        )
     ]
     assert (none, macs.text()) == ([], "one\ntwo\n")
 

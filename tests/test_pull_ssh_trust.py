@@ -1,5 +1,6 @@
 """Who is let in, on both sides: host keys, our own keys, and the way through a jump host."""
 
+import getpass
 import os
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ def macs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def encrypted_key(file: Path) -> None:
-    words = ["-q", "-t", "ed25519", "-N", "hush", "-f", file]
+    words = ["-q", "-t", "ed25519", "-N", "hush", "-f", str(file)]
     subprocess.run([openssh("ssh-keygen"), *words], check=True)
 
 
@@ -32,9 +33,11 @@ def test_a_host_whose_key_nobody_knows_is_refused_and_it_is_said_how_to_add_it(m
     outcome = macs.pull(hosts=(stranger.host, friend.host), command=ECHO)
 
     assert outcome.problems == [
-        f"{stranger.host}: its host key {stranger.key.get_fingerprint()} is not in known_hosts; compare that on "
-        "the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it: "
-        f"ssh-keyscan -p {stranger.port} 127.0.0.1 >> ~/.ssh/known_hosts"
+        (
+            f"{stranger.host}: its host key {stranger.key.get_fingerprint()} is not in known_hosts; compare that on "
+            "the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it: "
+            f"ssh-keyscan -p {stranger.port} 127.0.0.1 >> ~/.ssh/known_hosts"
+        )
     ]
     assert (stranger.commands, macs.text(), outcome.absent) == ([], "one\ntwo\n", [])
 
@@ -104,8 +107,10 @@ def test_a_key_that_a_host_does_not_take_is_a_problem_of_that_host(macs: Site) -
     outcome = macs.pull(hosts=(f"admin@{closed.host}", open_.host), command=ECHO)
 
     assert outcome.problems == [
-        f"{closed.host}: does not let admin in with the agent's keys and the usual ones of ~/.ssh; add the public "
-        "key to that user's authorized_keys (a key with a passphrase counts only while an agent holds it)"
+        (
+            f"{closed.host}: does not let admin in with the agent's keys and the usual ones of ~/.ssh; add the public "
+            "key to that user's authorized_keys (a key with a passphrase counts only while an agent holds it)"
+        )
     ]
     assert (outcome.absent, macs.text()) == ([], "one\ntwo\n")
 
@@ -166,6 +171,36 @@ def test_a_key_with_a_passphrase_is_used_while_an_agent_holds_it(
     assert (outcome.problems, macs.text()) == ([], "one\ntwo\n")
 
 
+def test_a_key_that_the_settings_of_ssh_name_and_is_not_there_is_passed_over(macs: Site) -> None:
+    server = macs.server()
+    (macs.config / "id_ed25519").rename(macs.config / "other")
+    (macs.config / "config").write_text(
+        "Host *\nIdentityFile ~/.ssh/none\nIdentityFile ~/.ssh/other\n"
+    )
+    outcome = macs.pull(hosts=(server.host,), command=ECHO)
+
+    assert (outcome.problems, outcome.absent, macs.text()) == ([], [], "one\ntwo\n")
+
+
+def test_settings_of_ssh_that_cannot_be_read_are_a_problem_of_each_host(macs: Site) -> None:
+    (macs.config / "config").write_text("Host *\nPort many\n")
+    outcome = macs.pull(hosts=("mac-015",), command=ECHO)
+
+    assert (len(outcome.problems), outcome.absent) == (1, [])
+    assert outcome.problems[0].startswith("mac-015: ~/.ssh/config cannot be used: ")
+
+
+def test_the_user_and_port_of_the_hosts_are_not_those_of_the_jump_host(macs: Site) -> None:
+    gate, server = macs.server("gate"), macs.server()
+    (macs.config / "config").write_text(f"Host gate\nHostName 127.0.0.1\nPort {gate.port}\n")
+    outcome = macs.pull(
+        hosts=("127.0.0.1",), command=ECHO, jump="gate", port=server.port, user="logs"
+    )
+
+    assert (outcome.problems, macs.text()) == ([], "one\ntwo\n")
+    assert (gate.users, server.users) == ([getpass.getuser()], ["logs"])
+
+
 def test_hosts_behind_a_jump_host_share_the_way_to_it(macs: Site) -> None:
     gate, first, second = macs.server("gate"), macs.server("first"), macs.server("second")
     outcome = macs.pull(hosts=(first.host, second.host), command=ECHO, jump=gate.host)
@@ -196,7 +231,7 @@ def test_the_key_of_a_jump_host_is_checked_too(macs: Site, setting: str) -> None
     gate, server = macs.server("gate", trusted=False), macs.server()
     (macs.config / "config").write_text(setting)
 
-    with pytest.raises(UserError, match="the jump host .* is not in known_hosts"):
+    with pytest.raises(UserError, match=r"the jump host .* is not in known_hosts"):
         macs.pull(hosts=(server.host,), command=ECHO, jump=gate.host)
 
     assert server.connections == 0

@@ -6,8 +6,10 @@ import re
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -19,6 +21,8 @@ from lastseen.terminal import harmless
 T = TypeVar("T")
 _MOST = 10_000
 """Files that a path may name; more are a mistake, or a host that makes them up."""
+ENTRIES = 50_000
+"""Names that a folder may have, likewise."""
 _GLOB = re.compile(rb"[*?\[\]]")
 _CONTROL = re.compile(r"[\t\n]")
 
@@ -74,11 +78,46 @@ class Listing:
         )
 
     async def _glob(self, path: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
-        try:
-            found = await self._answer(self._sftp.glob_sftpname(path))
-        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            return {}
-        return {_bytes(one.filename): one.attrs for one in found}
+        """Return what a pattern matches; ``**`` is any number of folders."""
+        found = [b"/" if path.startswith(b"/") else b""]
+        *folders, last = path.strip(b"/").split(b"/")
+        for part in folders:
+            if part == b"**":
+                found = [one for folder in found for one in await self._below(folder)]
+            elif _GLOB.search(part):
+                found = [one for folder in found for one in await self._matching(folder, part)]
+            else:
+                found = [posixpath.join(folder, part) for folder in found]
+        if _GLOB.search(last):
+            files = [await self._matching(folder, last) for folder in found]
+            return {name: attrs for some in files for name, attrs in some.items()}
+        exact = {}
+        for name in (posixpath.join(folder, last) for folder in found):
+            with suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+                exact[name] = await self._answer(self._sftp.stat(name))
+        return exact
+
+    async def _matching(self, folder: bytes, part: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
+        """Return what of a folder matches; hidden names only where the pattern has the dot."""
+        hidden = part.startswith(b".")
+        return {
+            posixpath.join(folder, name): attrs
+            for name, attrs in (await self._folder(folder)).items()
+            if fnmatchcase(name, part) and name.startswith(b".") == hidden
+        }
+
+    async def _below(self, folder: bytes) -> list[bytes]:
+        """Return a folder and all that lie in it, links left aside."""
+        found = [folder]
+        for one in found:
+            found += [
+                posixpath.join(one, name)
+                for name, attrs in (await self._folder(one)).items()
+                if attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY
+            ]
+            if len(found) > _MOST:
+                raise RefusedError(f"{shown(folder)}: over {_MOST:,} folders; name fewer")
+        return found
 
     async def _regular(
         self, files: dict[bytes, asyncssh.SFTPAttrs]
@@ -117,17 +156,25 @@ class Listing:
         return await self._regular(found), live
 
     async def _folder(self, folder: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
-        """Return what a folder holds; one that may not be listed seems empty."""
+        """Return what a folder holds; one that is not there or may not be listed seems empty."""
         if folder not in self._folders:
             try:
-                entries = await self._answer(self._sftp.readdir(folder or b"."))
+                self._folders[folder] = await self._answer(self._entries(folder))
             except asyncssh.SFTPError:
-                entries = []
-            names = {_bytes(entry.filename): entry.attrs for entry in entries}
-            self._folders[folder] = {
-                name: attrs for name, attrs in names.items() if b"/" not in name
-            }
+                self._folders[folder] = {}
         return self._folders[folder]
+
+    async def _entries(self, folder: bytes) -> dict[bytes, asyncssh.SFTPAttrs]:
+        found: dict[bytes, asyncssh.SFTPAttrs] = {}
+        listing: Any = self._sftp.scandir(folder or b".")
+        async with aclosing(listing) as entries:
+            async for entry in entries:
+                name = _bytes(entry.filename)
+                if name not in (b".", b"..") and b"/" not in name:
+                    found[name] = entry.attrs
+                if len(found) > ENTRIES:
+                    raise RefusedError(f"{shown(folder)}: over {ENTRIES:,} files in one folder")
+        return found
 
     async def _answer(self, asked: Awaitable[T]) -> T:
         return await answered(asked, self._seconds)

@@ -8,7 +8,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,19 @@ _FAREWELL = 2.0
 """Seconds that a host has to close its side."""
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """What fails on this machine and says nothing of the host."""
+
+_FIXED: Mapping[str, Any] = {
+    "x509_trusted_certs": None,
+    "preferred_auth": "publickey",
+    "password_auth": False,
+    "kbdint_auth": False,
+    "host_based_auth": False,
+    "gss_host": None,
+    "agent_forwarding": False,
+    "keepalive_interval": _BEAT,
+    "keepalive_count_max": _BEATS,
+}
+"""What no setting of a source or of ssh changes."""
 
 
 class AbsentError(Exception):
@@ -97,7 +110,7 @@ class Connections:
         name = ",".join(hop.text for hop in hops)
         way = self._ways.get(name)
         if way is None or (way.done() and not way.exception() and way.result().is_closed()):
-            way = asyncio.create_task(self._open(hops[-1], hops[:-1]))
+            way = asyncio.create_task(self._open(hops[-1], hops[:-1], is_hop=True))
             self._ways[name] = way
         try:
             return await asyncio.shield(way)
@@ -107,12 +120,16 @@ class Connections:
             raise type(error)(f"the jump host {hops[-1].shown}: {error}") from None
 
     async def _open(
-        self, target: Target, hops: list[Target] | None
+        self, target: Target, hops: list[Target] | None, *, is_hop: bool = False
     ) -> asyncssh.SSHClientConnection:
+        """Connect to a host through others; None leaves that to ~/.ssh/config."""
+        # As with ssh, what is said of the hosts' user and port is not said of those on the way.
+        user = None if is_hop else self._source.user
+        port = None if is_hop or self._source.port == USUAL_PORT else self._source.port
         asked = {
             "host": target.name,
-            "port": target.port or (self._source.port if self._source.port != USUAL_PORT else ()),
-            "username": target.user or self._source.user or (),
+            "port": target.port or port or (),
+            "username": target.user or user or (),
         }
         try:
             options = asyncssh.SSHClientConnectionOptions(**asked, config=(), client_keys=None)
@@ -122,24 +139,17 @@ class Connections:
             hops = _jumps(options.tunnel)
         tunnel = await self._way(hops) if hops else None
         door = Door(options, self._known(files(self._source, options)))
-        connecting = asyncssh.connect(
-            **asked,
-            tunnel=tunnel,
-            known_hosts=door.known,
-            client_factory=lambda: door,
-            x509_trusted_certs=None,
-            **self._identity,
-            preferred_auth="publickey",
-            password_auth=False,
-            kbdint_auth=False,
-            host_based_auth=False,
-            gss_host=None,
-            agent_forwarding=False,
-            keepalive_interval=_BEAT,
-            keepalive_count_max=_BEATS,
-            login_timeout=self._timeout,
-        )
         try:
+            connecting = asyncssh.connect(
+                **asked,
+                tunnel=tunnel,
+                known_hosts=door.known,
+                client_factory=lambda: door,
+                **self._identity,
+                **(_existing(options) if self._source.key_file is None else {}),
+                **_FIXED,
+                login_timeout=self._timeout,
+            )
             return await answered(connecting, self._timeout)
         except asyncssh.HostKeyNotVerifiable as error:
             raise RefusedError(door.untrusted(error.reason)) from None
@@ -147,6 +157,8 @@ class Connections:
             raise RefusedError(door.no_agreement(error.reason)) from None
         except asyncssh.PermissionDenied:
             raise RefusedError(_not_let_in(self._source, options.username)) from None
+        except ValueError as error:
+            raise RefusedError(f"cannot be asked: {said(error)}") from None
 
 
 async def answered(asked: Awaitable[T], seconds: float | None) -> T:
@@ -230,6 +242,13 @@ def _identity(source: Ssh) -> Any:
     public = file.with_name(file.name + ".pub")
     only = {"agent_identities": [str(public)]} if public.is_file() else {}
     return {"client_keys": [str(file)], "ignore_encrypted": True, **only}
+
+
+def _existing(options: asyncssh.SSHClientConnectionOptions) -> Any:
+    """Return the keys that ~/.ssh/config names for a host; like ssh, without those that are not there."""
+    named: Any = options.config.get("IdentityFile", ())
+    there = [file for file in named if Path(file).expanduser().is_file()]
+    return {"client_keys": there} if named else {}
 
 
 def _not_let_in(source: Ssh, user: str) -> str:
