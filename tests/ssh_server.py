@@ -1,6 +1,7 @@
 """Real SSH servers for tests: asyncssh's in a thread of its own, over a folder; and a port where nobody speaks."""
 
 import asyncio
+import inspect
 import os
 import shutil
 import signal
@@ -34,7 +35,8 @@ class Server:
         self.commands: list[str] = []
         self.connections = 0
         self.users: list[str] = []
-        self.on_read: Callable[[], None] = lambda: None
+        self.on_read: Callable[[], object] = lambda: None
+        self.sftp = True
         self.endless = False
         """Its folders never end."""
         self.cut_after: int | None = None
@@ -81,9 +83,12 @@ class Server:
             def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
                 super().__init__(chan, chroot=os.fsencode(server.root))
 
-            def read(self, file_obj: object, offset: int, size: int) -> Any:
-                server.on_read()
-                return super().read(file_obj, offset, size)
+            async def read(self, file_obj: object, offset: int, size: int) -> bytes:
+                told = server.on_read()
+                if inspect.isawaitable(told):
+                    await told
+                found: Any = super().read(file_obj, offset, size)
+                return bytes(found)
 
             async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
                 async for entry in super().scandir(path):
@@ -113,7 +118,7 @@ class Server:
                 self._client.export_public_key().decode()
             ),
             process_factory=self._process,
-            sftp_factory=Files,
+            sftp_factory=Files if self.sftp else None,
             encoding=None,
         )
 
@@ -165,11 +170,18 @@ class Site:
         self._stack = stack
         self._state = stack.enter_context(State(root / "state.sqlite"))
 
-    def server(self, name: str = "server", *, trusted: bool = True, **given: Any) -> Server:
+    def server(
+        self,
+        name: str = "server",
+        *,
+        trusted: bool = True,
+        sftp: bool = True,
+        client: asyncssh.SSHKey | None = None,
+    ) -> Server:
         key = asyncssh.generate_private_key("ssh-ed25519")
-        server = self._stack.enter_context(
-            Server(self.root / name, **{"client": self.key, "key": key, **given})
-        )
+        server = Server(self.root / name, client or self.key, key)
+        server.sftp = sftp
+        self._stack.enter_context(server)
         if trusted:
             self.trust(server.known)
         return server

@@ -1,5 +1,6 @@
 """Files of hosts over SFTP: which are read, how far, and what is kept of them."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -228,3 +229,36 @@ def test_what_is_known_of_files_long_gone_is_forgotten(mac: Mac) -> None:
     mac.pull(now=NOW + timedelta(days=65))
 
     assert (before, len(mac.site.spool().recall_all("file/"))) == (2, 1)
+
+
+def test_a_signal_keeps_the_lines_that_came_and_loses_none(mac: Mac) -> None:
+    whole = "".join(f"line {number}\n" for number in range(300_000))
+    mac.append(whole)
+    reads: list[int] = []
+    mac.server.on_read = lambda: reads.append(1)
+    outcome = mac.pull(errand=Errand(NOW, monotonic() + 60, lambda: len(reads) >= 3))
+    first = mac.site.text()
+    rest = mac.new()
+
+    assert (outcome.problems, outcome.absent) == ([], [])
+    assert len(first) < len(whole)
+    assert first + rest == whole
+
+
+def test_a_host_that_falls_silent_while_it_is_read_is_absent_and_loses_nothing(mac: Mac) -> None:
+    mac.append("one\n")
+    mac.server.on_read = lambda: asyncio.sleep(60)
+    outcome = mac.pull(timeout=timedelta(seconds=1))
+    mac.server.on_read = lambda: None
+
+    assert (outcome.absent, outcome.problems) == (["127.0.0.1"], [])
+    assert (mac.site.text(), mac.new()) == ("", "one\n")
+
+
+def test_a_host_without_sftp_is_a_problem_of_that_host_alone(mac: Mac) -> None:
+    mac.append("one\n")
+    other = mac.site.server("other", sftp=False)
+    outcome = mac.site.pull(hosts=(other.host, mac.server.host), paths=(LOG,))
+
+    assert [problem.partition(": ")[0] for problem in outcome.problems] == [other.host]
+    assert (outcome.absent, mac.site.text()) == ([], "one\n")
