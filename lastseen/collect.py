@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 from lastseen import bookmarks, formats, intake, lock
 from lastseen.errors import Exit, UserError
@@ -152,8 +153,10 @@ def pull(
     """
     pulled = Pulled(source.name)
     began = time.monotonic()
-    held = space.project.spool / f".{source.name}.lock"
-    with lock.writing(held, f"pull {source.name}"), State(space.project.state) as state:
+    with (
+        lock.writing(_lock(space, source.name), f"pull {source.name}"),
+        State(space.project.state) as state,
+    ):
         spool = Spool(state, space.project.spool, source.name)
         try:
             _pull(space, source, spool, pulling.begin(source, now, stopped, told), pulled)
@@ -168,6 +171,38 @@ def pull(
     return pulled
 
 
+def replay(space: Workspace, now: datetime) -> list[Pulled]:
+    """Read again what sources brought and could not be read, after a format was added or mended.
+
+    Raises:
+        UserError: another process pulls one of these sources (exit code 75).
+    """
+    pulled: list[Pulled] = []
+    if not space.project.state.is_file():
+        return pulled
+    with State(space.project.state) as state:
+        for name in state.set_aside():
+            with lock.writing(_lock(space, name), f"replay of {name}"):
+                spool = Spool(state, space.project.spool, name)
+                spool.bring_back(now)
+                given = space.settings.sources.get(name)
+                items = [_item(unit, given) for unit in spool.waiting()]
+                one = Pulled(name, _read(space, items, now))
+                _settle(spool, items, one.results, one.outcome)
+                pulled.append(one)
+    return pulled
+
+
+def _lock(space: Workspace, name: str) -> Path:
+    return space.project.spool / f".{name}.lock"
+
+
+def _item(unit: Unit, source: Source | None) -> _Item:
+    form = unit.format or (source.format if source else None)
+    file = replace(unit.file, repeats=source.repeats if source else False)
+    return _Item(file, form, unit.zone or (source.zone if source else None), unit)
+
+
 def _pull(
     space: Workspace, source: Source, spool: Spool, errand: pulling.Errand, pulled: Pulled
 ) -> None:
@@ -179,10 +214,7 @@ def _pull(
         except UserError as error:
             failed = error
         items = [_Item(file, source.format, source.zone) for file in pulled.outcome.files]
-        items += [
-            _Item(unit.file, unit.format or source.format, unit.zone or source.zone, unit)
-            for unit in spool.waiting()
-        ]
+        items += [_item(unit, source) for unit in spool.waiting()]
         results = _read(space, items, errand.now) if items else []
         _settle(spool, items, results, pulled.outcome)
         pulled.results += [result for result in results if not result.changed]

@@ -1,7 +1,7 @@
 """Log files into the lake: each record once, each line accounted for."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -9,27 +9,29 @@ from io import BufferedIOBase
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from lastseen import bookmarks, coverage, database, formats, recovery
+from lastseen import bookmarks, coverage, formats, recovery
 from lastseen.accounting import Account
-from lastseen.ahead import ahead
 from lastseen.bookmarks import Beside, Bookmark, Marks, Over
 from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
+from lastseen.gather import gather
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import Ends, LogFile, Result
-from lastseen.parquet import DAY
-from lastseen.records import SCHEMA, Reader
+from lastseen.reading import BrokenFileError, Query, Reading
+from lastseen.records import Reader
 from lastseen.recovery import Uncovered
+from lastseen.repeats import Repeats
 from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
 """A commit holds at most so many files, and about so many bytes of log."""
+_BATCH_BYTES = 64 << 20
+"""Files up to this size together are read by one run of a query, for starting one takes as long as a megabyte."""
 
 
 @dataclass
@@ -38,9 +40,11 @@ class _Commit:
 
     rows: Writer
     rejects: Writer
+    readings: Writer
     seen: Marks
     seen_rejects: Beside
     uncovered: Uncovered
+    repeats: Repeats
     marks: dict[str, int] = field(default_factory=dict)
     """How far files will have been read, once this is committed."""
     cover_marks: dict[str, int] = field(default_factory=dict)
@@ -49,17 +53,14 @@ class _Commit:
     """Bytes of log read for it."""
 
 
-@dataclass
-class _Reading:
-    """One file on its way into a commit."""
+@dataclass(frozen=True)
+class _Begun:
+    """A file that is open, and its way into a commit."""
 
-    commit: _Commit
-    result: Result
-    known: Mapping[str, Any]
-    """What the format's query may ask about the file."""
-    account: Account
-    kept: int
-    """Rejects up to this line are in the lake: from a run that crashed."""
+    file: LogFile
+    opened: Callable[[], BufferedIOBase]
+    bookmark: Bookmark
+    reading: Reading
 
 
 class ChangedError(UserError):
@@ -85,6 +86,7 @@ class Ingest:
         self._lake = lake
         self._now = now
         self._schema = formats.schema(con, form)
+        self._query = Query(con, form, now)
         self._before = 0
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
@@ -126,62 +128,130 @@ class Ingest:
         with (
             self._lake.writer(self._form.name, self._schema) as rows,
             self._lake.writer(REJECTS, REJECT_SCHEMA) as rejects,
+            self._lake.writer(COVERAGE, coverage.SCHEMA) as readings,
         ):
             name = self._form.name
-            covered = Beside(self._lake.marks(COVERAGE), name)
+            covered = Beside(readings.marks(), name)
             commit = _Commit(
                 rows,
                 rejects,
-                self._lake.marks(name),
-                Beside(self._lake.marks(REJECTS), name),
+                readings,
+                rows.marks(),
+                Beside(rejects.marks(), name),
                 Uncovered(self._con, self._lake, self._form, covered, self._now),
+                Repeats(self._lake, name, self._form.key, self._schema),
             )
-            for file in files:
-                results.append(failed.get(file) or self._file(commit, file, zone, progress))
-                if commit.size >= _COMMIT_BYTES:
+            told = partial(self._report, progress, commit)
+            while len(results) < len(files):
+                rest = files[len(results) :]
+                if rest[0] in failed:
+                    results.append(failed[rest[0]])
+                    continue
+                results += self._next(commit, rest, failed, zone, told)
+                if commit.size >= _COMMIT_BYTES or commit.repeats.full:
                     break
             self._finish(commit)
-            self._before += commit.size
+        for writer in (rows, rejects, readings):
+            if writer.at_checkpoint:
+                gather(self._lake, writer.name)
+        self._before += commit.size
         return results
+
+    def _report(self, progress: Progress, commit: _Commit, read: int) -> None:
+        progress(self._before + commit.size + read)
 
     def _failed(self, file: LogFile, why: Exception) -> Result:
         text = str(why)
         problem = text if file.name in text else f"{file.name}: {text}"
         return Result(file.name, self._form.name, problem=f"{problem}; nothing of it was added")
 
-    def _file(self, commit: _Commit, file: LogFile, zone: str | None, progress: Progress) -> Result:
-        """Read one file into a commit that is under way.
+    def _next(
+        self,
+        commit: _Commit,
+        files: Sequence[LogFile],
+        failed: Container[LogFile],
+        zone: str | None,
+        progress: Progress,
+    ) -> list[Result]:
+        """Read the first few of these files into a commit that is under way, by one run of the query.
 
         Raises:
-            _SpoiledError: it broke off, and part of it has been written.
+            _SpoiledError: one broke off, and part of it has been written.
         """
-        result = Result(file.name, self._form.name)
+        with ExitStack() as open_files:
+            begun = self._begin_some(commit, files, failed, zone, open_files)
+            mine = [one for one in begun if isinstance(one, _Begun)]
+            try:
+                self._query.run(
+                    [one.reading for one in mine], commit.rows, commit.rejects, progress
+                )
+            except BrokenFileError as error:
+                raise _SpoiledError(mine[error.place].file, error.why) from error.why
+            for one in mine:
+                try:
+                    _same(one)
+                except UserError as error:
+                    raise _SpoiledError(one.file, error) from error
+            return [self._end(commit, one) if isinstance(one, _Begun) else one for one in begun]
+
+    def _begin_some(
+        self,
+        commit: _Commit,
+        files: Sequence[LogFile],
+        failed: Container[LogFile],
+        zone: str | None,
+        open_files: ExitStack,
+    ) -> list["_Begun | Result"]:
+        """Open files that go through the query together: small ones, where it allows that, and no two alike."""
+        begun: list[_Begun | Result] = []
+        size = 0
+        for file in files:
+            size += _size(file)
+            if begun and (file in failed or size > _BATCH_BYTES or not self._query.together):
+                break
+            one = self._begin(commit, file, zone, open_files)
+            if isinstance(one, _Begun) and any(_alike(one, other) for other in begun):
+                break  # how far the other was read is only known once it was
+            begun.append(one)
+        return begun
+
+    def _begin(
+        self, commit: _Commit, file: LogFile, zone: str | None, open_files: ExitStack
+    ) -> "_Begun | Result":
+        """Open a file behind what was read of it; return what failed where it cannot be."""
         marks = Over(commit.marks, commit.seen)
         opened = partial(open_bytes, file.path)
         try:
-            known = self._describe(file, zone)
+            known = self._known(file, zone)
             bookmark, stream = bookmarks.find(opened, marks, file)
+            open_files.enter_context(stream)
             kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file)
         except UserError as error:
             return self._failed(file, error)
-        with stream:
-            reader = self._reader(stream, bookmark, file.ends)
-            rest = bookmark.lines if bookmark.inside_line else None
-            account = Account(self._form.name, self._form.skip, rest)
-            try:
-                self._read(reader, _Reading(commit, result, known, account, kept), progress)
-                _same(file, opened, bookmark.head[: bookmark.size + reader.consumed])
-            except UserError as error:
-                raise _SpoiledError(file, error) from error
-        result.skipped = account.skipped
-        result.problem = f"{file.name}: {reader.problem}" if reader.problem else None
+        rest = bookmark.lines if bookmark.inside_line else None
+        reading = Reading(
+            reader=self._reader(stream, bookmark, file.ends),
+            account=Account(self._form.name, self._form.skip, rest),
+            known=known,
+            result=Result(file.name, self._form.name),
+            kept=kept,
+            repeats=commit.repeats if file.repeats else None,
+        )
+        return _Begun(file, opened, bookmark, reading)
+
+    def _end(self, commit: _Commit, done: "_Begun") -> Result:
+        """Note in the commit how far a file was read."""
+        result, reader, bookmark = done.reading.result, done.reading.reader, done.bookmark
+        result.skipped = done.reading.account.skipped
+        result.problem = f"{done.file.name}: {reader.problem}" if reader.problem else None
         result.read = True
         result.held = reader.held
         result.already = bool(bookmark.size) and not reader.consumed
         commit.size += reader.consumed
-        self._cover(commit, file, bookmark, result)
+        self._cover(commit, done.file, bookmark, result)
         if reader.consumed:
-            new = bookmarks.marks_for(bookmark, reader, marks, file)
+            marks = Over(commit.marks, commit.seen)
+            new = bookmarks.marks_for(bookmark, reader, marks, done.file)
             commit.marks |= new
             commit.cover_marks |= new
         return result
@@ -192,8 +262,8 @@ class Ingest:
         line = bookmark.lines + (not bookmark.inside_line)
         return Reader(stream, record, line, bookmark.tail, ends)
 
-    def _describe(self, file: LogFile, zone: str | None) -> dict[str, Any]:
-        """Tell the format's query about the file; return that.
+    def _known(self, file: LogFile, zone: str | None) -> dict[str, Any]:
+        """Return what the format's query may ask about a file.
 
         Raises:
             UserError: the file is gone.
@@ -202,63 +272,12 @@ class Ingest:
             changed = file.path.stat().st_mtime
         except OSError as error:
             raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
-        known = {
+        return {
             "file": file.name,
             "emitter": file.emitter,
             "zone": zone or self._form.zone,
             "file_time": datetime.fromtimestamp(changed, UTC),
         }
-        formats.describe_file(self._con, **known)
-        return known
-
-    def _read(self, reader: Reader, reading: _Reading, progress: Progress) -> None:
-        """Run the format's query over a file's records; what is a row goes one way, what is not the other."""
-        broken: list[UserError] = []
-
-        def records() -> Iterator[Any]:
-            try:
-                for chunk in reader.chunks():
-                    yield from reading.account.feed(chunk).batches()
-                    progress(self._before + reading.commit.size + reader.consumed)
-            except UserError as error:  # DuckDB would make it an error of its own
-                broken.append(error)
-
-        self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
-        self._con.execute(formats.RECORDS_VIEW)
-        try:
-            with closing(
-                ahead(database.batches(self._con, formats.query(self._form)), 2)
-            ) as batches:
-                for batch in batches:
-                    rows = reading.account.take(batch)
-                    reading.result.count(rows["ts"], self._now)
-                    reading.commit.rows.write(rows)
-                    self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
-        except duckdb.Error as error:
-            why = str(error).partition("\n")[0]
-            place = f"{self._form.source.path}:{self._form.source.query_line}"
-            raise UserError(f"{place}: on {reading.result.file}: {why}") from None
-        if broken:
-            raise broken[0]
-        self._reject(reading, None)
-
-    def _reject(self, reading: _Reading, upto: int | None) -> None:
-        """Keep what turned out to be no row, but for lines that a crashed run kept already."""
-        for lines, reasons, texts in reading.account.settle(upto):
-            reading.result.rejects += len(lines)
-            new = pa.array(lines > reading.kept)
-            constant = {
-                **reading.known,
-                "ts": self._now,
-                "format": self._form.name,
-                DAY: self._now.astimezone(UTC).date(),
-            }
-            columns = {
-                name: pa.repeat(pa.scalar(value, REJECT_SCHEMA.field(name).type), len(lines))
-                for name, value in constant.items()
-            }
-            columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
-            reading.commit.rejects.write(pa.record_batch(columns).filter(new))
 
     def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
         """Note what a reading proves, and first what one before it proved and did not come to note."""
@@ -288,23 +307,38 @@ class Ingest:
             commit.rejects.commit(commit.seen_rejects.names(commit.marks))
             commit.rows.commit(commit.marks)
         if commit.cover_marks:
-            with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
-                writer.write(coverage.batch(commit.covered, self._now))
-                writer.commit(commit.seen_rejects.names(commit.cover_marks))
+            commit.readings.write(coverage.batch(commit.covered, self._now))
+            commit.readings.commit(commit.seen_rejects.names(commit.cover_marks))
 
 
-def _same(file: LogFile, opened: Callable[[], BufferedIOBase], head: bytes) -> None:
+def _alike(one: _Begun, other: "_Begun | Result") -> bool:
+    """Say whether two files may be the same one, or one of them what the other grew to."""
+    if isinstance(other, Result) or one.file.unit or one.file.emitter != other.file.emitter:
+        return False
+    mine, its = one.bookmark.head, other.bookmark.head
+    return mine.startswith(its) or its.startswith(mine)
+
+
+def _size(file: LogFile) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _same(one: _Begun) -> None:
     """Make sure that a file's name stood for the same bytes all the while it was read.
 
     Raises:
-        UserError: it was rotated or truncated under the reader.
+        ChangedError: it was rotated or truncated under the reader.
     """
-    if file.ends is Ends.WHOLE or not head:
+    head = one.bookmark.head[: one.bookmark.size + one.reading.reader.consumed]
+    if one.file.ends is Ends.WHOLE or not head:
         return
     try:
-        with opened() as stream:
+        with one.opened() as stream:
             again = stream.read(len(head))
     except UserError:
         again = b""
     if again != head:
-        raise ChangedError(f"{file.name}: was rotated or truncated while it was read")
+        raise ChangedError(f"{one.file.name}: was rotated or truncated while it was read")

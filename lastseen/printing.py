@@ -125,6 +125,16 @@ def pulled_table(pulled: Sequence[Pulled]) -> None:
             say(f"note: {one.source}: could not be reached: {absent}{more}")
 
 
+def replayed(pulled: Sequence[Pulled]) -> None:
+    """Tell what became of units that had been set aside."""
+    for one in pulled:
+        read = sum(result.read for result in one.results)
+        rows = sum(result.rows for result in one.results)
+        say(f"note: {one.source}: {read} of {len(one.results)} set aside are read now, {rows} rows")
+        for problem in one.problems:
+            say(f"error: {one.source}: {terminal.harmless(problem)}")
+
+
 def results_json(results: list[Result]) -> None:
     """Print what became of each file; one that was read in part is in both lists."""
     files = [_result(result) for result in results if result.read]
@@ -143,12 +153,14 @@ def results_table(results: list[Result]) -> None:
     rows = [
         {
             "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
+            "repeated": r.repeated,
             "from (UTC)": _second(r.since), "to (UTC)": _second(r.until), "": "added before" if r.already else "",
         }
         for r in good
     ]  # fmt: skip
     if rows:
-        terminal.table(list(rows[0]), rows)
+        told = (name for name in rows[0] if name != "repeated" or any(r.repeated for r in good))
+        terminal.table(list(told), rows)
     for result in results:
         if result.problem:
             say(f"error: {terminal.harmless(result.problem)}")

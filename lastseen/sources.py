@@ -40,6 +40,11 @@ class Source:
     retries: int = 3
     """How often an attempt that failed is made again, each time after a longer pause."""
 
+    @property
+    def repeats(self) -> bool:
+        """What it brings may hold events that it has brought before."""
+        return False
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         if isinstance(self.every, timedelta) and self.every < LEAST:
@@ -72,14 +77,26 @@ class Command(Source):
 
     kind = "command"
     command: tuple[str, ...] = ()
-    """The program and its arguments, not a line for a shell; ``{since}``, ``{until}`` and ``{cursor}``
-    stand for where the last pull ended."""
+    """The program and its arguments, not a line for a shell.
+
+    ``{since}`` and ``{until}`` stand for the window, as RFC 3339 in UTC; ``{since:%Y-%m-%d %H:%M:%S}`` is
+    written as strftime would. ``{cursor}`` stands for the ``__CURSOR`` of the last line of JSON that the program
+    printed; an argument that holds it is left out until there is one. Any exit status but 0 is a failure.
+    """
     preset: str | None = None
     """A command that comes with lastseen: ``unified_log`` or ``journald``."""
     since: timedelta = timedelta(days=1)
     """How far back the first pull looks."""
     overlap: timedelta = timedelta(minutes=5)
-    """How far each window reaches back into the one before; what comes twice is kept once."""
+    """How far each window reaches back into the one before; what comes twice is kept once.
+
+    More than a clock of what is asked may be behind this machine's, and than its log is late.
+    """
+
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: each window reaches back into the one before."""
+        return True
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -130,6 +147,11 @@ class Ssh(Source):
     """A host to go through, ``user@name:port``."""
     at_once: int = 20
     """Hosts that are asked at the same time."""
+
+    @property
+    def repeats(self) -> bool:
+        """Say whether it may: windows of a command overlap, of files each byte comes once."""
+        return not self.paths
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -231,7 +253,8 @@ class Bucket(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        if not re.match(r"[a-z][a-z0-9+.-]*://", self.url):
+        yield from _one_host("url", self.url)
+        if not re.match(r"[a-z][a-z0-9+.-]*:///?[^/]", self.url):
             yield "url", 'url is missing or has no scheme: url = "s3://bucket/prefix/"'
         elif urlsplit(self.url).password:
             yield (
@@ -262,21 +285,32 @@ class Inbox(Source):
     settle: timedelta = timedelta(minutes=1)
     """A file changed more recently than this may still be on its way."""
     then: str = "keep"
-    """What becomes of a file that was read: ``keep`` or ``delete``."""
+    """What becomes of a file that was read: ``keep`` or ``delete``, with all of an archive that is no log."""
     max_files: int = 10_000
     """Files that one archive may hold."""
     max_megabytes: int = 4096
     """What one archive may unpack to."""
 
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: two exports may show the same time."""
+        return True
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
+        yield from _one_host("path", self.path)
         if not self.path:
             yield "path", 'path is missing: path = "inbox/{host}"'
         if self.then not in ("keep", "delete"):
             yield "then", 'then is "keep" or "delete"'
         if self.max_files < 1 or self.max_megabytes < 1:
             yield "max_files", "max_files and max_megabytes must be at least 1"
+
+
+def _one_host(key: str, value: str) -> Problems:
+    if value.count("{host}") > 1:
+        yield key, f"{key} may hold {{host}} once"
 
 
 KINDS: Mapping[str, type[Source]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Runner
-from support import lake_of, lines_of, messages, rows, tiny
+from support import TINY, ingest_format, lake_of, lines_of, messages, rows, tiny
 
 from lastseen import collect
 from lastseen.errors import Exit
@@ -171,6 +171,29 @@ def test_what_no_format_can_read_is_set_aside_and_told_once(tiny_project: Projec
     assert second.problems == []
     assert messages(tiny_project) == [tiny(1).strip()]
     assert len(list((tiny_project.spool / "app").iterdir())) == 1
+
+
+def test_what_was_set_aside_is_read_once_there_is_a_format_for_it(
+    tiny_project: Project, run: Runner
+) -> None:
+    unit(tiny_project, "what is this 1\nwhat is this 2\n", form=None)
+    pull(tiny_project)
+    ingest_format(
+        tiny_project,
+        TINY.replace("^\\d{4}-\\d\\d-\\d\\d[T ]\\S+ \\S+ \\S", "^what").replace(
+            "case\n        when regexp_matches(text, '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ ')\n"
+            "        then try_cast(split_part(text, ' ', 1) as timestamptz)\n    end as ts",
+            "timestamptz '2026-03-10' as ts",
+        ),
+        "what",
+    )
+    ran = run("-C", tiny_project.root, "replay")
+    again = run("-C", tiny_project.root, "replay")
+
+    assert ran.err == "note: app: 1 of 1 set aside are read now, 2 rows\n"
+    assert again.err == ""
+    assert len(rows(lake_of(tiny_project), "what")) == 2
+    assert list((tiny_project.spool / "app").iterdir()) == []
 
 
 def test_a_crash_while_writing_to_the_spool_leaves_nothing(tiny_project: Project) -> None:

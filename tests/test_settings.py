@@ -134,3 +134,16 @@ def test_a_home_that_is_nobodys_is_a_problem_of_its_line(tmp_path: Path) -> None
     assert problems(tmp_path, text) == [
         "lastseen.toml:3: path: there is no such user, so ~ has no folder"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('kind = "bucket"\nurl = "s3://"\n',
+         'lastseen.toml:3: url is missing or has no scheme: url = "s3://bucket/prefix/"'),
+        ('kind = "bucket"\nurl = "s3://b/{host}/{host}"\n', "lastseen.toml:3: url may hold {host} once"),
+        ('kind = "inbox"\npath = "{host}/{host}"\n', "lastseen.toml:3: path may hold {host} once"),
+    ],
+)  # fmt: skip
+def test_a_place_that_cannot_be_meant_is_a_problem(text: str, says: str, tmp_path: Path) -> None:
+    assert problems(tmp_path, f"[sources.a]\n{text}") == [says]

@@ -103,14 +103,16 @@ def pull_command(
 
 @app.command("replay")
 def replay_command(context: typer.Context, as_json: Json = False) -> None:
-    """Read the rejects again, after their format was mended."""
-    from lastseen import printing, replay
+    """Read the rejects again, and what sources brought and nothing could read, after a format was mended."""
+    from lastseen import collect, printing, replay
     from lastseen.workspace import Workspace
 
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "replay"):
         done = replay.replay(space.project, space.lake)
+    again = collect.replay(space, judged("now"))
     printing.listing([vars(one) for one in done], as_json=as_json, nothing="there are no rejects")
+    printing.replayed(again)
 
 
 @app.command("tidy")

@@ -224,6 +224,19 @@ class Spool:
                 (problem, self.source, unit.number),
             )
 
+    def bring_back(self, now: datetime) -> None:
+        """Let units that were set aside wait again, as if they had just come."""
+        aside = "select number from unit where source = ? and problem is not null order by number"
+        with self._state.change() as db:
+            old = [number for (number,) in db.execute(aside, (self.source,))]
+            first = self._next(now)
+            db.executemany(
+                "update unit set number = ?, problem = null where source = ? and number = ?",
+                [(new, self.source, number) for new, number in enumerate(old, first)],
+            )
+            if old:
+                self._remember({"": str(first + len(old) - 1)})
+
     def recall(self, key: str) -> str | None:
         """Return what the source remembered under a key."""
         row = self._state.db.execute(
