@@ -44,6 +44,8 @@ class Outcome:
     """Logs to read where they are; they are not in the spool."""
     problems: list[str] = field(default_factory=list)
     """What failed, a sentence each; the rest was done."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know of though nothing failed: a part that this token may not ask for, a sentence each."""
     wanted: int = 0
     """Hosts or objects that were asked for, where that can be counted."""
     absent: list[str] = field(default_factory=list)
