@@ -226,7 +226,7 @@ class Api:
             return
         if 300 <= status < 400:  # noqa: PLR2004
             raise UserError(
-                f"{self.base}: wants to redirect to {_origin(response)}, where the token must not go; "
+                f"{self.base}: wants to redirect to {self._origin(response)}, where the token must not go; "
                 f"put the right url into [sources.{name}]"
             )
         if status == 401:  # noqa: PLR2004
@@ -281,12 +281,12 @@ class Api:
         except (ValueError, RecursionError):
             raise self.unusable(request, "something that is no JSON") from None
 
-
-def _origin(response: httpx.Response) -> str:
-    """Return where a redirect points to, as far as that is safe to print."""
-    try:
-        parts = urlsplit(response.headers.get("Location", ""))
-        where = f"{parts.scheme}://{parts.hostname}:{parts.port}".removesuffix(":None")
-    except ValueError:
-        return "another address"
-    return where if re.fullmatch(r"https?://[\w.:-]{1,253}", where) else "another path"
+    def _origin(self, response: httpx.Response) -> str:
+        """Return where a redirect points to, as far as that is safe to print."""
+        try:
+            parts = urlsplit(response.headers.get("Location", ""))
+            where = f"{parts.scheme}://{parts.hostname}:{parts.port}".removesuffix(":None")
+        except ValueError:
+            return "another address"
+        sound = re.fullmatch(r"https?://[\w.:-]{1,253}", where, re.ASCII)
+        return where if sound and self._token.lower() not in where else "another address"

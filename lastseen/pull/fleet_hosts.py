@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from lastseen.errors import UserError
 from lastseen.pull.fleet_api import Answer, Over, Unanswered
 from lastseen.pull.fleet_roster import Known, Roster
+from lastseen.pull.fleet_turns import Turns
 from lastseen.pull.fleet_visit import Visit
 
 HOSTS = "/api/v1/fleet/hosts"
@@ -23,8 +23,6 @@ INCOMPLETE = "incomplete"
 """Marks the first page of a list that broke off, so that nobody takes the hosts of later pages for deleted."""
 _IN_A_ROW = 3
 """Hosts without an answer after which no more are asked."""
-_SHARE = 3
-"""Suspects that are asked for each other host, so that many of them do not keep the others waiting for ever."""
 
 
 @dataclass
@@ -34,6 +32,8 @@ class Listed:
     hosts: set[int] = field(default_factory=set)
     suspects: set[int] = field(default_factory=set)
     teams: set[int] = field(default_factory=set)
+    nameless: int = 0
+    """Hosts without an id that can be asked for."""
     whole: bool = False
     """All its pages came."""
 
@@ -53,6 +53,11 @@ def list_hosts(visit: Visit) -> Listed:
         if not listed.hosts and not error.refused:
             raise UserError(str(error)) from None
         visit.outcome.problems.append(f"the list of hosts could not be read to its end: {error}")
+    if listed.nameless:
+        visit.outcome.problems.append(
+            f"{visit.api.base}: listed {listed.nameless} hosts whose id is no number; "
+            "their details cannot be asked for"
+        )
     return listed
 
 
@@ -85,9 +90,7 @@ def _take(visit: Visit, listed: Listed, request: str, found: list[dict[str, Any]
     for entry in found:
         host = _ident(entry.get("id"))
         if host is None:
-            visit.outcome.problems.append(
-                f"{visit.api.base}: listed a host whose id is no number; its details cannot be asked for"
-            )
+            listed.nameless += 1
             continue
         listed.hosts.add(host)
         team = _ident(entry.get("team_id", entry.get("fleet_id")))
@@ -134,10 +137,10 @@ def details(visit: Visit, listed: Listed) -> None:
         UserError: the server can no longer be reached.
     """
     roster = Roster(visit.spool)
-    wanted = Wanted(visit, roster, listed)
-    if not wanted.suspects and not wanted.others:
+    wanted = Turns(visit, roster, listed.hosts, listed.suspects, whole=listed.whole)
+    if not wanted.count:
         return
-    visit.outcome.wanted = len(wanted.suspects) + len(wanted.others)
+    visit.outcome.wanted = wanted.count
     try:
         visit.keep(
             ("fleet_hosts", "fleet_profiles"),
@@ -153,85 +156,48 @@ def details(visit: Visit, listed: Listed) -> None:
             )
 
 
-class Wanted:
-    """Whose details this pull asks for, in which order: who was asked longest ago comes first."""
-
-    def __init__(self, visit: Visit, roster: Roster, listed: Listed) -> None:
-        """Choose them.
-
-        A host that is remembered and on no page is asked too: it was deleted, or slipped from one page to
-        another while they were read.
-        """
-        now = visit.errand.now.timestamp()
-        every = visit.source.details_every.total_seconds()
-        gone = set(roster.hosts) - listed.hosts if listed.whole else set()
-        hosts = listed.hosts | set(roster.hosts)
-        by_age = sorted(hosts, key=lambda host: (roster.known(host).asked, host))
-        suspects = listed.suspects | gone
-        self.suspects = [h for h in by_age if h in suspects or roster.known(h).trouble]
-        taken = set(self.suspects)
-        self.others = [
-            h for h in by_age if h not in taken and not 0 <= now - roster.known(h).asked < every
-        ]
-        self.later = 0
-        """Hosts that were due and are left for the next pull."""
-        self._visit = visit
-
-    def turns(self) -> Iterator[int]:
-        """Yield hosts: some suspects, another, and so on; the others only until the next pull is due."""
-        every = self._visit.source.every
-        others = deque(self.others)
-        for number, host in enumerate(self.suspects, 1):
-            yield host
-            if number % _SHARE == 0 and others:
-                yield others.popleft()
-        while others:
-            if isinstance(every, timedelta) and self._visit.api.elapsed > every.total_seconds():
-                self.later = len(others)
-                return
-            yield others.popleft()
-
-
-def _details_lines(visit: Visit, roster: Roster, wanted: Wanted) -> Iterator[bytes]:
+def _details_lines(visit: Visit, roster: Roster, wanted: Turns) -> Iterator[bytes]:
     """Yield the answers, and note of each host when it was asked and whether it waits for something."""
-    failed: list[str] = []
+    failed: list[Unanswered] = []
     row = done = 0
     try:
-        for host, answer in _in_turn(visit, wanted.turns()):
+        for host, answer in _in_turn(visit, wanted.hosts()):
             done += 1
             visit.errand.told(done, visit.outcome.wanted)
             asked = visit.api.clock().timestamp()
-            if isinstance(answer, Answer) and (one := _host(answer.body)) is not None:
-                roster.note(host, Known(asked, in_trouble(one)))
+            line = _line(visit, answer)
+            if isinstance(line, bytes) and isinstance(answer, Answer):
+                roster.note(host, Known(asked, in_trouble(answer.body["host"])))
                 row = 0
-                yield visit.api.line(answer)
-                continue
-            error = (
-                answer
-                if isinstance(answer, Unanswered)
-                else visit.api.unusable(answer.request, "JSON without host")
-            )
-            if error.status == 404:  # noqa: PLR2004 - deleted since it was listed
+                yield line
+            elif isinstance(line, Unanswered) and line.status == 404:  # noqa: PLR2004 - deleted since it was listed
                 roster.forget(host)
-                continue
-            roster.note(host, Known(asked, trouble=True))
-            failed.append(str(error))
-            row += 1
-            if error.refused or row == _IN_A_ROW:
-                failed.append("no more are asked")
-                return
+            elif isinstance(line, Unanswered):
+                roster.note(host, Known(asked, roster.known(host).trouble, failed=True))
+                failed.append(line)
+                row += 1
+                if line.refused or row == _IN_A_ROW:
+                    return
     finally:
         if failed:
-            visit.outcome.problems.append(_sum_up(failed))
+            ended = failed[-1].refused or row == _IN_A_ROW
+            whose = "one host" if len(failed) == 1 else f"{len(failed)} hosts"
+            visit.outcome.problems.append(
+                f"the details of {whose} did not come: {failed[0]}" + "; no more are asked" * ended
+            )
 
 
-def _sum_up(failed: list[str]) -> str:
-    stopped = failed[-1] == "no more are asked"
-    count = len(failed) - stopped
-    whose = "one host" if count == 1 else f"{count} hosts"
-    return f"the details of {whose} did not come: {failed[0]}" + (
-        "; no more are asked" if stopped else ""
-    )
+def _line(visit: Visit, answer: Answer | Unanswered) -> bytes | Unanswered:
+    """Return an answer as the spool has it, or why it is none."""
+    if isinstance(answer, Unanswered):
+        return answer
+    host = answer.body.get("host") if isinstance(answer.body, dict) else None
+    if not isinstance(host, dict):
+        return visit.api.unusable(answer.request, "JSON without host")
+    try:
+        return visit.api.line(answer)
+    except Unanswered as error:
+        return error
 
 
 def _in_turn(visit: Visit, hosts: Iterable[int]) -> Iterator[tuple[int, Answer | Unanswered]]:
@@ -266,11 +232,6 @@ def _ask(visit: Visit, host: int) -> Answer | Unanswered:
         return visit.api.get(f"{HOSTS}/{host}?exclude_software=true")
     except Unanswered as error:
         return error
-
-
-def _host(body: object) -> Mapping[str, Any] | None:
-    host = body.get("host") if isinstance(body, dict) else None
-    return host if isinstance(host, dict) else None
 
 
 def in_trouble(host: Mapping[str, Any]) -> bool:

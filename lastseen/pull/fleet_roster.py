@@ -18,7 +18,9 @@ class Known:
     asked: float = 0.0
     """When its details were last asked for, in seconds since 1970; 0 for never."""
     trouble: bool = False
-    """Whether it waited for something then, or gave no answer."""
+    """Whether it waited for something then."""
+    failed: bool = False
+    """Whether there was no answer then; what is known is from before."""
 
 
 class Roster:
@@ -29,8 +31,8 @@ class Roster:
         self.hosts: dict[int, Known] = {}
         self._changed: set[int] = set()
         for text in spool.recall_all(_PREFIX).values():
-            for host, (asked, trouble) in json.loads(text).items():
-                self.hosts[int(host)] = Known(asked, bool(trouble))
+            for host, (asked, trouble, failed) in json.loads(text).items():
+                self.hosts[int(host)] = Known(asked, bool(trouble), bool(failed))
 
     def known(self, host: int) -> Known:
         """Return what is remembered of a host."""
@@ -48,12 +50,13 @@ class Roster:
 
     def changes(self) -> Mapping[str, str]:
         """Return what has to be written down, once."""
-        changed = {f"{_PREFIX}{part}": {} for part in self._changed}  # type: dict[str, dict[int, list[float]]]
+        changed: dict[int, dict[int, tuple[float, int, int]]] = {part: {} for part in self._changed}
         for host, known in self.hosts.items():
-            if host // _TOGETHER in self._changed:
-                changed[f"{_PREFIX}{host // _TOGETHER}"][host] = [
-                    round(known.asked, 3),
-                    known.trouble,
-                ]
+            if host // _TOGETHER in changed:
+                told = round(known.asked, 3), int(known.trouble), int(known.failed)
+                changed[host // _TOGETHER][host] = told
         self._changed.clear()
-        return {key: json.dumps(hosts, separators=(",", ":")) for key, hosts in changed.items()}
+        return {
+            f"{_PREFIX}{part}": json.dumps(hosts, separators=(",", ":"))
+            for part, hosts in changed.items()
+        }

@@ -85,13 +85,14 @@ class Visit:
                 found = []
             if not isinstance(found, list):
                 raise self.api.unusable(request, f"JSON without {entries}")
+            full = len(found) >= self.source.per_page
             found = [entry for entry in found if isinstance(entry, dict)]
             if found and found == before:
                 raise Unanswered(
                     f"{self.api.base}: repeats its pages: {request} is the page before it"
                 )
             yield answer, found
-            if len(found) < self.source.per_page:
+            if not full:
                 return
             before = found
         raise Unanswered(f"{self.api.base}: {head} has no end: {MOST_PAGES} pages were read")
