@@ -28,6 +28,7 @@ format: .venv/dev ## rewrite Python and SQL as the checks want them
 
 bench: .venv/dev .venv/wheel ## the numbers of the README, as ratios against named baselines
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/fleet_api.py
 
 clean: ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Runner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fleet_server import TOKEN, Fleet, Reply, host, serving
+from support import lake_of, rows
 
-from lastseen import sources
+from lastseen import formats, sources
 from lastseen.errors import UserError
+from lastseen.ingest import Ingest
+from lastseen.project import Project
 from lastseen.pull import fleet as fleet_kind
 from lastseen.pull.source import Errand, Outcome
 from lastseen.pull.spool import Spool
@@ -342,6 +346,74 @@ def test_hundreds_of_details_are_a_few_units(puller: Puller) -> None:
     puller.pull(at_once=4)
 
     assert [len(unit) for unit in puller.units("fleet_profiles")] == [300, 300, 100]
+
+
+# --- What the lake makes of it --------------------------------------------------------------------
+
+
+def ingest(puller: Puller, project: Project) -> list[str]:
+    """Read all that waits into the project's lake; return the rejects' reasons."""
+    lake = lake_of(project)
+    forms = formats.load(project)
+    with formats.prepare(project) as con:
+        for unit in puller.spool.waiting():
+            assert unit.format is not None
+            reading = Ingest(con, forms[unit.format], lake, puller.now)
+            (result,) = reading.add([unit.file], None, lambda _: None)
+            assert result.problem is None
+    puller.take()
+    return [f"{row[0]} {row[1]}" for row in rows(lake, "rejects", "reason, text", "line")]
+
+
+def inventory(project: Project, run: Runner) -> list[str]:
+    done = run("-C", project.root, "sql", "--format", "csv", "select host from hosts order by host")
+    assert done.code == 0, done.err
+    return done.out.split()[1:]
+
+
+def test_all_that_is_pulled_is_read_without_a_reject(puller: Puller, project: Project) -> None:
+    puller.server.add(*range(1, 5))
+    puller.server.hosts[4]["mdm"]["profiles"] = None
+    puller.server.commands = [
+        {"command_uuid": "c", "status": "", "updated_at": "2023-04-04:00:00Z", "hostname": "a"}
+    ]
+    puller.server.activities = [{"id": 1, "created_at": "2026-03-10T11:00:00Z", "type": "x"}]
+    puller.server.locks = [{"waiting_trx_id": "1", "waiting_thread": 2, "blocking_trx_id": "3"}]
+    puller.server.errors = [{"count": "2", "chain": [{"message": "a"}]}]
+    puller.pull(per_page=3, debug=True)
+
+    assert ingest(puller, project) == []
+    tables = ("hosts", "profiles", "commands", "activities", "apns", "db_locks", "errors")
+    counted = [len(rows(lake_of(project), f"fleet_{name}", "ts", "ts")) for name in tables]
+    assert counted == [8, 3, 1, 1, 1, 1, 1]
+
+
+def test_deleted_hosts_leave_the_inventory_though_the_pages_shift(
+    puller: Puller, project: Project, run: Runner
+) -> None:
+    puller.server.add(*range(1, 8))
+    puller.pull(per_page=3)
+    ingest(puller, project)
+    before = inventory(project, run)
+    for number in (2, 7):
+        del puller.server.hosts[number]
+    puller.pull(per_page=3)
+    ingest(puller, project)
+
+    assert before == [f"mac-00{number}" for number in range(1, 8)]
+    assert inventory(project, run) == ["mac-001", "mac-003", "mac-004", "mac-005", "mac-006"]
+
+
+def test_a_list_that_broke_off_deletes_nobody(
+    puller: Puller, project: Project, run: Runner
+) -> None:
+    puller.server.add(*range(1, 8))
+    puller.pull(per_page=3)
+    puller.server.instead = only(f"{LIST}1&", Reply(403))
+    puller.pull(per_page=3)
+
+    assert ingest(puller, project) == []
+    assert len(inventory(project, run)) == 7
 
 
 # --- What the token may and may not ---------------------------------------------------------------

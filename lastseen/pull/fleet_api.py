@@ -200,6 +200,8 @@ class Api:
             raise self._unreached(error) from None
         except httpx.TimeoutException:
             raise self._slow(request) from None
+        except httpx.InvalidURL:  # httpx looks at where a redirect leads though it does not follow
+            raise self._elsewhere("another address") from None
         except (httpx.RequestError, httpx.StreamError) as error:
             kind = "cut off" if isinstance(error, httpx.RemoteProtocolError) else "broken"
             raise _Again(f"{self.base}: the answer to {request} was {kind}") from None
@@ -221,14 +223,11 @@ class Api:
 
     def _judge(self, request: str, response: httpx.Response) -> None:
         """Raise what a status means, unless it means that all went well."""
-        status, name = response.status_code, self._source.name
+        status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - as HTTP numbers them
             return
         if 300 <= status < 400:  # noqa: PLR2004
-            raise UserError(
-                f"{self.base}: wants to redirect to {self._origin(response)}, where the token must not go; "
-                f"put the right url into [sources.{name}]"
-            )
+            raise self._elsewhere(self._origin(response))
         if status == 401:  # noqa: PLR2004
             raise UserError(
                 f"{self.base}: refused the token (401) that comes from {fleet_access.place(self._source)}; "
@@ -280,6 +279,12 @@ class Api:
             return json.loads(data.decode("utf-8-sig"))
         except (ValueError, RecursionError):
             raise self.unusable(request, "something that is no JSON") from None
+
+    def _elsewhere(self, where: str) -> UserError:
+        return UserError(
+            f"{self.base}: wants to redirect to {where}, where the token must not go; "
+            f"put the right url into [sources.{self._source.name}]"
+        )
 
     def _origin(self, response: httpx.Response) -> str:
         """Return where a redirect points to, as far as that is safe to print."""
