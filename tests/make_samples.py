@@ -975,7 +975,7 @@ def _answer(host: Host, when: datetime, counter: int, name: str, body: dict[str,
 # --- Snapshots of Fleet's API ---------------------------------------------------------------------
 
 
-def _page(when: datetime, request: str, body: dict[str, Any]) -> Line:
+def _page(when: datetime, request: str, body: object) -> Line:
     return when, pack({"pulled_at": rfc(when), "source": "fleet", "request": request, "body": body})
 
 
@@ -1177,7 +1177,7 @@ def fleet_activities() -> list[Line]:
     return lists
 
 
-_DONE = (
+_DONE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     # when, what, and to whom
     ("11:44:50", "created_macos_profile", {"profile_name": "Screen lock"}),
     ("16:20:15", "created_macos_profile", {"profile_name": "Printers"}),

@@ -86,7 +86,7 @@ def _take(visit: Visit, listed: Listed, request: str, found: list[dict[str, Any]
     Raises:
         Unanswered: none of them is new, so the pages go round.
     """
-    before = len(listed.hosts)
+    before = len(listed.hosts) + listed.nameless
     for entry in found:
         host = _ident(entry.get("id"))
         if host is None:
@@ -98,7 +98,7 @@ def _take(visit: Visit, listed: Listed, request: str, found: list[dict[str, Any]
             listed.teams.add(team)
         if entry.get("refetch_requested") is True:
             listed.suspects.add(host)
-    if found and len(listed.hosts) == before:
+    if found and len(listed.hosts) + listed.nameless == before:
         raise Unanswered(
             f"{visit.api.base}: repeats its pages: {request} has no host that was on none before it"
         )
@@ -207,6 +207,9 @@ def _in_turn(visit: Visit, hosts: Iterable[int]) -> Iterator[tuple[int, Answer |
         Over: there is no time for more; what was on its way has been yielded.
         UserError: no request can succeed.
     """
+    if visit.source.at_once == 1:
+        yield from ((host, _ask(visit, host)) for host in hosts)
+        return
     waiting: deque[tuple[int, Future[Answer | Unanswered]]] = deque()
     ended: Exception | None = None
     queue = iter(hosts)
