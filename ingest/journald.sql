@@ -4,6 +4,7 @@
 -- covers:  host
 -- skip:    ^(##|-- |\s*$)
 -- general: yes
+-- key:     cursor
 --
 -- One entry a line: `json`, `json-seq` (a record separator before each) and `json-sse` (`data: `
 -- before each); not `json-pretty`. Export with `--all`, for without it a field over 4 KiB is

@@ -5,6 +5,7 @@
 -- zone:   UTC
 -- record: ^(\{ ?"|(\[|},)\{\s*$|[-\d]{10} [:\d]{8}\.\d|Filtering the |Timestamp  |-{60}|##)
 -- skip:   ^(\{"count":\s?\d+,|Filtering the |Skipping i|getpwuid_|Timestamp  |-{60}|\[?\s*]?$|##)
+-- key:    boot_uuid, mach_time, thread
 --
 -- One table for six styles, named in `style`: `ndjson`, `json` (one pretty-printed array),
 -- `default`, `compact` and `syslog` as `log` writes them, and `iterator`, the JSONL of
@@ -28,6 +29,10 @@
 --
 -- `<private>` and `<decode: missing data>` are what the log holds; they stay. A Mac's log tells
 -- of that Mac, so `host` is the emitter.
+--
+-- `log show` dates an event anew each time, and may date it some milliseconds apart. So the key is
+-- the tick at which a thread spoke; the text styles and `log stream` do not tell the boot, and
+-- there all of an event is its key.
 --
 with
     lines as (

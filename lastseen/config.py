@@ -28,6 +28,8 @@ class Reader:
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
+        self.folder = path.parent.absolute()
+        """What relative paths in the file are relative to."""
         self._lines = _places(text.splitlines())
         self.problems: list[Problem] = []
 

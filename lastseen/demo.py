@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lastseen import intake, lock, project, reports, settings
 from lastseen.errors import UserError
-from lastseen.intake import HOST, Request, Told
+from lastseen.hostpath import HOST
+from lastseen.intake import Request, Told
 from lastseen.logfile import Result
 from lastseen.workspace import Workspace
 

@@ -20,7 +20,7 @@ from lastseen.project import Project
 from lastseen.sqlfile import SqlFile
 
 REQUIRED = ("title", "files", "sniff", "covers")
-FIELDS = (*REQUIRED, "zone", "record", "skip", "general")
+FIELDS = (*REQUIRED, "zone", "record", "skip", "general", "key")
 COVERS = ("fleet", "host")
 CACHE = ".lastseen.schemas"
 """The file that keeps what binding the formats gave; it may be deleted at any time."""
@@ -60,6 +60,8 @@ class Format:
     """Found in lines that are no records and no loss: banners, headers, trailers."""
     general: bool
     """It reads lines of any program, so a format that reads this program's own is the better one."""
+    key: tuple[str, ...]
+    """Columns that together name an event; without any, all it has does."""
 
     @property
     def name(self) -> str:
@@ -121,6 +123,7 @@ def parse(file: SqlFile) -> Format:
         record=_regex(file, "record") if "record" in file.fields else None,
         skip=_regex(file, "skip") if "skip" in file.fields else None,
         general=file.fields.get("general") == "yes",
+        key=tuple(filter(None, map(str.strip, file.fields.get("key", "").split(",")))),
     )
 
 
@@ -178,7 +181,8 @@ def schema(con: duckdb.DuckDBPyConnection, form: Format) -> Any:
         bound = con.sql(query(form)).to_arrow_table().schema
     except duckdb.Error as error:
         raise UserError(f"{form.source.path}:{form.source.query_line}: {error}") from None
-    wrong = [str(problem) for problem in _column_problems(form, bound)]
+    found = (*_column_problems(form, bound), *_key_problems(form, bound))
+    wrong = [str(problem) for problem in found]
     if wrong:
         raise UserError("\n".join(wrong))
     try:
@@ -200,6 +204,13 @@ def _column_problems(form: Format, bound: Any) -> Iterator[Problem]:
             kind == pa.string() and given[name] in (pa.null(), pa.string_view())
         ):
             yield Problem(*place, f'column "{name}" must be {kind}; it is {given[name]}')
+
+
+def _key_problems(form: Format, bound: Any) -> Iterator[Problem]:
+    line = form.source.field_lines.get("key", 1)
+    for name in form.key:
+        if name not in bound.names or name in (REASON, DAY):
+            yield Problem(form.source.path, line, f'key: the query returns no column "{name}"')
 
 
 def schemas(project: Project, forms: Mapping[str, Format]) -> dict[str, Any]:

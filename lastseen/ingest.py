@@ -9,6 +9,7 @@ from io import BufferedIOBase
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from lastseen import bookmarks, coverage, database, formats, recovery
@@ -19,11 +20,13 @@ from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
+from lastseen.gather import gather
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import Ends, LogFile, Result
 from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader
 from lastseen.recovery import Uncovered
+from lastseen.repeats import Repeats
 from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
@@ -38,9 +41,11 @@ class _Commit:
 
     rows: Writer
     rejects: Writer
+    readings: Writer
     seen: Marks
     seen_rejects: Beside
     uncovered: Uncovered
+    repeats: Repeats
     marks: dict[str, int] = field(default_factory=dict)
     """How far files will have been read, once this is committed."""
     cover_marks: dict[str, int] = field(default_factory=dict)
@@ -60,6 +65,8 @@ class _Reading:
     account: Account
     kept: int
     """Rejects up to this line are in the lake: from a run that crashed."""
+    repeats: Repeats | None
+    """Knows what the lake has, where the file may hold some of it."""
 
 
 class ChangedError(UserError):
@@ -126,22 +133,28 @@ class Ingest:
         with (
             self._lake.writer(self._form.name, self._schema) as rows,
             self._lake.writer(REJECTS, REJECT_SCHEMA) as rejects,
+            self._lake.writer(COVERAGE, coverage.SCHEMA) as readings,
         ):
             name = self._form.name
-            covered = Beside(self._lake.marks(COVERAGE), name)
+            covered = Beside(readings.marks(), name)
             commit = _Commit(
                 rows,
                 rejects,
-                self._lake.marks(name),
-                Beside(self._lake.marks(REJECTS), name),
+                readings,
+                rows.marks(),
+                Beside(rejects.marks(), name),
                 Uncovered(self._con, self._lake, self._form, covered, self._now),
+                Repeats(self._lake, name, self._form.key, self._schema),
             )
             for file in files:
                 results.append(failed.get(file) or self._file(commit, file, zone, progress))
-                if commit.size >= _COMMIT_BYTES:
+                if commit.size >= _COMMIT_BYTES or commit.repeats.full:
                     break
             self._finish(commit)
-            self._before += commit.size
+        for writer in (rows, rejects, readings):
+            if writer.at_checkpoint:
+                gather(self._lake, writer.name)
+        self._before += commit.size
         return results
 
     def _failed(self, file: LogFile, why: Exception) -> Result:
@@ -168,8 +181,10 @@ class Ingest:
             reader = self._reader(stream, bookmark, file.ends)
             rest = bookmark.lines if bookmark.inside_line else None
             account = Account(self._form.name, self._form.skip, rest)
+            repeats = commit.repeats.begin() if file.repeats else None
+            reading = _Reading(commit, result, known, account, kept, repeats)
             try:
-                self._read(reader, _Reading(commit, result, known, account, kept), progress)
+                self._read(reader, reading, progress)
                 _same(file, opened, bookmark.head[: bookmark.size + reader.consumed])
             except UserError as error:
                 raise _SpoiledError(file, error) from error
@@ -231,8 +246,9 @@ class Ingest:
             ) as batches:
                 for batch in batches:
                     rows = reading.account.take(batch)
-                    reading.result.count(rows["ts"], self._now)
-                    reading.commit.rows.write(rows)
+                    fresh = pa.array(reading.repeats.fresh(rows)) if reading.repeats else None
+                    reading.result.count(rows["ts"], self._now, fresh)
+                    reading.commit.rows.write(rows if fresh is None else rows.filter(fresh))
                     self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
         except duckdb.Error as error:
             why = str(error).partition("\n")[0]
@@ -245,8 +261,6 @@ class Ingest:
     def _reject(self, reading: _Reading, upto: int | None) -> None:
         """Keep what turned out to be no row, but for lines that a crashed run kept already."""
         for lines, reasons, texts in reading.account.settle(upto):
-            reading.result.rejects += len(lines)
-            new = pa.array(lines > reading.kept)
             constant = {
                 **reading.known,
                 "ts": self._now,
@@ -258,7 +272,14 @@ class Ingest:
                 for name, value in constant.items()
             }
             columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
-            reading.commit.rejects.write(pa.record_batch(columns).filter(new))
+            rejects = pa.record_batch(columns)
+            fresh = np.ones(len(lines), bool)
+            if reading.repeats:
+                again = reading.known["file_time"] if reading.kept else None
+                fresh = reading.repeats.fresh_rejects(rejects, again)
+            reading.result.rejects += int(fresh.sum())
+            reading.result.repeated += int((~fresh).sum())
+            reading.commit.rejects.write(rejects.filter(pa.array(fresh & (lines > reading.kept))))
 
     def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
         """Note what a reading proves, and first what one before it proved and did not come to note."""
@@ -288,9 +309,8 @@ class Ingest:
             commit.rejects.commit(commit.seen_rejects.names(commit.marks))
             commit.rows.commit(commit.marks)
         if commit.cover_marks:
-            with self._lake.writer(COVERAGE, coverage.SCHEMA) as writer:
-                writer.write(coverage.batch(commit.covered, self._now))
-                writer.commit(commit.seen_rejects.names(commit.cover_marks))
+            commit.readings.write(coverage.batch(commit.covered, self._now))
+            commit.readings.commit(commit.seen_rejects.names(commit.cover_marks))
 
 
 def _same(file: LogFile, opened: Callable[[], BufferedIOBase], head: bytes) -> None:

@@ -1,7 +1,5 @@
 """From what a user names to files with formats: folders, globs, ``{host}`` in a path, standard input."""
 
-import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
-from glob import glob, has_magic
-from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lastseen import formats
+from lastseen import formats, hostpath
 from lastseen.errors import UserError
 from lastseen.formats import Format
 from lastseen.ingest import Ingest
@@ -25,15 +21,10 @@ from lastseen.lake import Lake, unwritable
 from lastseen.logfile import LogFile, Result
 from lastseen.project import Project
 from lastseen.records import Reader
-from lastseen.unpack import open_bytes
+from lastseen.unpack import must_be_text, open_bytes
 
 _SAMPLE = 200
 """Lines by which a format is found."""
-_TEXT = 0.95
-"""A file of whose first bytes fewer than this share can stand in text is binary; of random ones, 0.9 can."""
-_HEAD = 4096
-"""Bytes by which text is told from binary."""
-HOST = "{host}"
 
 Told = Callable[[int, int, str], None]
 """Told of progress: bytes read, bytes in all, and the format that is read."""
@@ -67,7 +58,7 @@ def add(project: Project, lake: Lake, request: Request, now: datetime, told: Tol
     with TemporaryDirectory(prefix=".lastseen.stdin.", dir=project.root) as spool:
         for file in _files(request, Path(spool)):
             try:
-                found.append((_format(forms, request.format, file), file))
+                found.append((format_of(forms, request.format, file), file))
             except UserError as error:
                 results.append(Result(file.name, problem=str(error)))
         found.sort(key=lambda pair: pair[0])
@@ -102,14 +93,14 @@ def _must_be_known(request: Request, forms: Mapping[str, Format]) -> None:
         ) from None
 
 
-def _format(forms: Mapping[str, Format], given: str | None, file: LogFile) -> str:
+def format_of(forms: Mapping[str, Format], given: str | None, file: LogFile) -> str:
     """Return the name of a file's format: as the user says, else as the file looks.
 
     Raises:
         UserError: it cannot be read, or is no log, or nothing tells its format.
     """
     with open_bytes(file.path) as stream:
-        _must_be_text(file.name, stream)
+        must_be_text(file.name, stream)
     return given or sniff(forms, file).name
 
 
@@ -132,17 +123,11 @@ def _files(request: Request, spool: Path) -> Iterator[LogFile]:
         if given == "-":
             yield LogFile(_spooled(sys.stdin.buffer, spool), "-", request.host)
             continue
-        for path, host in sorted(_matches(given)) or [(Path(given), None)]:
+        for path, host in sorted(hostpath.matches(given)) or [(Path(given), None)]:
             if path not in seen:
                 seen.add(path)
-                name = _name(path, request.below)
+                name = hostpath.name_of(path, request.below)
                 yield LogFile(_regular(path, spool), name, host or request.host)
-
-
-def _name(path: Path, below: Path | None) -> str:
-    """Return what rows call a file: its path as the user gave it, with odd bytes spelled out."""
-    given = path.relative_to(below) if below and path.is_relative_to(below) else path
-    return os.fsencode(given).decode(errors="backslashreplace")
 
 
 def _regular(path: Path, spool: Path) -> Path:
@@ -168,37 +153,6 @@ def _spooled(stream: IO[bytes], spool: Path) -> Path:
     return target
 
 
-def _matches(given: str) -> Iterator[tuple[Path, str | None]]:
-    """Yield the files of one path, and the host where the path holds ``{host}``."""
-    pattern = given.replace(HOST, "*")
-    host = _host_pattern(given) if HOST in given else None
-    # Path.glob takes no absolute pattern.
-    magic = has_magic(pattern) and not Path(given).exists()
-    names = glob(pattern, recursive=True) if magic else [given]  # noqa: PTH207
-    for name in names:
-        path = Path(name)
-        matched = host.match(name) if host else None
-        if path.is_dir():
-            yield from ((inner, matched["host"] if matched else None) for inner in _inside(path))
-        elif path.exists() or path.is_symlink():
-            yield path, matched["host"] if matched else None
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    """Yield a folder's files, those of its folders too, and folders that cannot be listed."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and (path.is_file() or not (path.is_dir() and os.access(path, os.R_OK))):
-            yield path
-
-
-def _host_pattern(given: str) -> re.Pattern[str]:
-    """Return what finds the host in a path; a ``*`` or ``?`` elsewhere in it stands for any name."""
-    words = {HOST: r"(?P<host>[^/]+?)", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\{host\}|\*\*|\*|\?)", given)
-    return re.compile("".join(words.get(part, re.escape(part)) for part in parts) + r"(?:/.*)?$")
-
-
 def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
     """Find the format of a file by its name and its beginning.
 
@@ -209,21 +163,3 @@ def sniff(forms: Mapping[str, Format], file: LogFile) -> Format:
         chunk = next(Reader(stream).chunks(), None)
     lines = chunk.texts.slice(0, _SAMPLE).to_pylist() if chunk else []
     return formats.detect(forms, file.name, lines)
-
-
-def _must_be_text(name: str, stream: BufferedIOBase) -> None:
-    """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
-
-    Raises:
-        UserError: it is no log.
-    """
-    read = stream.read1(_HEAD)
-    head = read.lstrip(b"\0")
-    while read and not head:
-        read = stream.read1(_HEAD)
-        head = read.lstrip(b"\0")
-    if not head:
-        raise UserError(f"{name}: is empty; nothing to add")
-    text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
-    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
-        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")

@@ -5,20 +5,29 @@ them, so a caller looks at the bookmark first and writes only what is new, under
 """
 
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from lastseen import deltalog
 from lastseen.columns import agree, delta_schema
 from lastseen.errors import Exit, UserError
 from lastseen.parquet import DAY, Part, PartWriter
@@ -27,8 +36,7 @@ REJECTS = "rejects"
 COVERAGE = "coverage"
 
 _CONFIGURATION = {
-    "delta.checkpointInterval": "20",  # commits slow down as the log grows
-    "delta.logRetentionDuration": "interval 7 days",
+    "delta.checkpointInterval": str(deltalog.INTERVAL),  # commits slow down as the log grows
     "delta.deletedFileRetentionDuration": "interval 1 days",  # a reader may hold a list of files this long
 }
 _NO_ROOM = (
@@ -36,15 +44,26 @@ _NO_ROOM = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Marks:
-    """A table's bookmarks: Delta app transactions, each a name and a number."""
+    """A table's bookmarks as they were in one version: Delta app transactions, each a name and a number."""
 
-    table: DeltaTable | None
+    def __init__(self, root: Path, table: DeltaTable | None) -> None:
+        self._root = root
+        self._table = table
+        self._version = -1 if table is None else table.version()
 
     def __getitem__(self, mark: str) -> int | None:
         """Return a bookmark; None where it was never set."""
-        return None if self.table is None else self.table.transaction_version(mark)
+        if self._table is None:
+            return None
+        if self._all is None:
+            return self._table.transaction_version(mark)
+        return self._all.get(mark)
+
+    @cached_property
+    def _all(self) -> dict[str, int] | None:
+        """All of them; None where they have to be asked for one by one, which takes far longer."""
+        return deltalog.transactions(self._root, self._version)
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,7 @@ class Lake:
 
     def marks(self, name: str) -> Marks:
         """Return a table's bookmarks as they are now."""
-        return Marks(self.table(name))
+        return Marks(self.path / name, self.table(name))
 
     def writer(self, name: str, schema: Any) -> "Writer":
         """Return what writes to a table, which is made or given new columns where it needs them.
@@ -122,36 +141,17 @@ class Lake:
         """
         return Writer(self, name, delta_schema(schema))
 
-    def ready(self, name: str, schema: Any) -> DeltaTable:
-        """Return a table that has at least these columns."""
-        table = self.table(name)
-        if table is None:
-            (self.path / name).mkdir(parents=True, exist_ok=True)
-            return DeltaTable.create(
-                self.path / name,
-                Schema.from_arrow(schema),
-                partition_by=[DAY],
-                configuration=_CONFIGURATION,
-            )
-        old = pa.schema(table.schema().to_arrow())
-        agree(name, old, schema)
-        new = [column for column in schema if column.name not in old.names]
-        if new:
-            table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
-        return table
-
 
 class Writer:
     """Writes rows to one table; nothing is seen before ``commit``. Leaving it without one discards."""
 
     def __init__(self, lake: Lake, name: str, schema: Any) -> None:
         self.schema = schema
-        self._lake = lake
-        self._name = name
+        self.name = name
         self._root = lake.path / name
-        there = lake.schema(name)
-        if there is not None:
-            agree(name, there, schema)
+        self._table = lake.table(name)
+        if self._table is not None:
+            agree(name, pa.schema(self._table.schema().to_arrow()), schema)
         self._parts = PartWriter(self._root, schema)
         self._closed: list[Part] = []
 
@@ -193,7 +193,7 @@ class Writer:
         """
         try:
             self.close()
-            table = self._lake.ready(self._name, self.schema)
+            table = self._ready()
             added = [
                 AddAction(
                     part.path, part.size, {DAY: part.day}, part.written, not replaces, part.stats
@@ -206,10 +206,43 @@ class Writer:
                 schema=table.schema(),
                 partition_by=[DAY],
                 commit_properties=_properties(marks),
+                post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             )
+            self._closed = []
+            if self.at_checkpoint:
+                deltalog.trim(self._root)
         except (DeltaError, OSError) as error:
             raise unwritable(self._root, error) from error
-        self._closed = []
+
+    @property
+    def at_checkpoint(self) -> bool:
+        """Whether the last commit ended with a checkpoint, the time to tidy up a little."""
+        return self._table is not None and (self._table.version() + 1) % deltalog.INTERVAL == 0
+
+    def marks(self) -> Marks:
+        """Return the table's bookmarks as they were when this began."""
+        return Marks(self._root, self._table)
+
+    def _ready(self) -> DeltaTable:
+        """Return the table with at least these columns, made where it is not there."""
+        if self._table is None:
+            self._create()
+        there = pa.schema(self._table.schema().to_arrow()).names
+        new = [column for column in self.schema if column.name not in there]
+        if new:
+            self._table.alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
+        return self._table
+
+    def _create(self) -> None:
+        """Make the table beside its place first: a crash must not leave a log without a version."""
+        draft = self._root / ".new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        columns = Schema.from_arrow(self.schema)
+        DeltaTable.create(draft, columns, partition_by=[DAY], configuration=_CONFIGURATION)
+        (draft / "_delta_log").rename(self._root / "_delta_log")
+        draft.rmdir()
+        self._table = DeltaTable(self._root)
 
 
 def _removed(root: Path, paths: Sequence[str], *, changes: bool) -> list[RemoveAction]:

@@ -37,6 +37,8 @@ class LogFile:
     line: int = 1
     """Which line of the file that rows name the first one is."""
     ends: Ends = Ends.WHOLE
+    repeats: bool = False
+    """It may hold events that the lake has: from a window that reaches back into the one before."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Result:
     rejects: int = 0
     skipped: int = 0
     """Lines that are no records and no loss: banners, headers, trailers."""
+    repeated: int = 0
+    """Rows and rejects that the lake had before; they were not added again."""
     since: datetime | None = None
     until: datetime | None = None
     doubtful: int = 0
@@ -64,14 +68,24 @@ class Result:
     problem: str | None = None
     """Why it could not be read, or not to its end."""
 
-    def count(self, ts: Any, now: datetime) -> None:
-        """Count rows by their times; a time that cannot be true does not stretch the span."""
-        self.rows += len(ts)
+    def count(self, ts: Any, now: datetime, fresh: Any = None) -> None:
+        """Count rows by their times; a time that cannot be true does not stretch the span.
+
+        Args:
+            ts: The times, an Arrow array.
+            now: When they are read.
+            fresh: Which of them are added, an Arrow array; None where all are. What the lake had before
+                stretches the span too, for it was seen to be all there is.
+        """
         sound = pc.and_(
             pc.greater_equal(ts, pa.scalar(coverage.EARLIEST, ts.type)),
             pc.less_equal(ts, pa.scalar(now + coverage.AHEAD, ts.type)),
         )
-        self.doubtful += len(ts) - (pc.sum(sound).as_py() or 0)
         span = pc.min_max(ts.filter(sound)).as_py()
         self.since = min(filter(None, (self.since, span["min"])), default=None)
         self.until = max(filter(None, (self.until, span["max"])), default=None)
+        if fresh is not None:
+            self.repeated += len(ts) - fresh.true_count
+            sound = sound.filter(fresh)
+        self.rows += len(sound)
+        self.doubtful += len(sound) - sound.true_count

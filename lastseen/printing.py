@@ -1,16 +1,25 @@
 """What commands print: results on standard output, talk on standard error."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from lastseen import database, terminal
+from lastseen.collect import Pulled
 from lastseen.logfile import Result
 from lastseen.options import Form
 from lastseen.period import rfc3339
@@ -18,6 +27,9 @@ from lastseen.rules import Finding
 
 _STALE = timedelta(days=1)
 """Logs that end so long before the moment that is judged tell nothing of it."""
+
+_NAMED = 10
+"""Hosts that a line names; the others are counted."""
 
 
 def say(text: str) -> None:
@@ -46,12 +58,93 @@ def progress() -> Iterator[Any]:
         yield told
 
 
+@contextmanager
+def pulling() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each source on a terminal; elsewhere, nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+
+        def told(name: str, done: int, whole: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=done, total=whole or None)
+
+        yield told
+
+
+def pulled_json(pulled: Sequence[Pulled]) -> None:
+    """Print what became of each file that sources brought, and what failed."""
+    print(
+        terminal.as_json(
+            {
+                "files": [
+                    {"source": one.source, **_result(result)}
+                    for one in pulled
+                    for result in one.results
+                    if result.read
+                ],
+                "failed": [
+                    {"source": one.source, "problem": problem}
+                    for one in pulled
+                    for problem in one.problems
+                ],
+            }
+        )
+    )
+
+
+def pulled_table(pulled: Sequence[Pulled]) -> None:
+    """Print what each source brought, and below what failed."""
+    rows = [
+        {
+            "source": one.source,
+            "files": sum(result.read and not result.already for result in one.results),
+            "rows": sum(result.rows for result in one.results),
+            "rejects": sum(result.rejects for result in one.results),
+            "from (UTC)": _second(min((r.since for r in one.results if r.since), default=None)),
+            "to (UTC)": _second(max((r.until for r in one.results if r.until), default=None)),
+        }
+        for one in pulled
+    ]
+    if rows:
+        terminal.table(list(rows[0]), rows)
+    else:
+        print("nothing is due")
+    for one in pulled:
+        for problem in one.problems:
+            say(f"error: {one.source}: {terminal.harmless(problem)}")
+        if one.outcome.absent:
+            absent = terminal.harmless(", ".join(sorted(one.outcome.absent)[:_NAMED]))
+            more = f" and {len(one.outcome.absent) - _NAMED} more" * (
+                len(one.outcome.absent) > _NAMED
+            )
+            say(f"note: {one.source}: could not be reached: {absent}{more}")
+
+
+def replayed(pulled: Sequence[Pulled]) -> None:
+    """Tell what became of units that had been set aside."""
+    for one in pulled:
+        read = sum(result.read for result in one.results)
+        rows = sum(result.rows for result in one.results)
+        say(f"note: {one.source}: {read} of {len(one.results)} set aside are read now, {rows} rows")
+        for problem in one.problems:
+            say(f"error: {one.source}: {terminal.harmless(problem)}")
+
+
 def results_json(results: list[Result]) -> None:
     """Print what became of each file; one that was read in part is in both lists."""
-    names = ("file", "format", "rows", "rejects", "since", "until", "already")
-    files = [{name: getattr(r, name) for name in names} for r in results if r.read]
+    files = [_result(result) for result in results if result.read]
     failed = [{"file": r.file, "problem": r.problem} for r in results if r.problem]
     print(terminal.as_json({"files": files, "failed": failed}))
+
+
+def _result(result: Result) -> dict[str, Any]:
+    names = ("file", "format", "rows", "rejects", "since", "until", "already")
+    return {name: getattr(result, name) for name in names}
 
 
 def results_table(results: list[Result]) -> None:
@@ -60,12 +153,14 @@ def results_table(results: list[Result]) -> None:
     rows = [
         {
             "file": r.file, "format": r.format, "rows": r.rows, "rejects": r.rejects, "skipped": r.skipped,
+            "repeated": r.repeated,
             "from (UTC)": _second(r.since), "to (UTC)": _second(r.until), "": "added before" if r.already else "",
         }
         for r in good
     ]  # fmt: skip
     if rows:
-        terminal.table(list(rows[0]), rows)
+        told = (name for name in rows[0] if name != "repeated" or any(r.repeated for r in good))
+        terminal.table(list(told), rows)
     for result in results:
         if result.problem:
             say(f"error: {terminal.harmless(result.problem)}")

@@ -3,8 +3,9 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,8 @@ _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 def load(path: Path) -> Settings:
     """Read lastseen.toml; a project without one has the defaults.
 
+    Files and folders of sources are relative to it; ``~`` is the home of the user who runs this.
+
     Raises:
         UserError: every problem of the file at once, each with its line.
     """
@@ -205,7 +208,24 @@ def _sources(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, So
             reader.value((*place, "zone"), ZONE, source.zone)
         for key, what in source.problems() if len(reader.problems) == before else ():
             reader.problem((*place, key), what)
-        yield name, source
+        yield name, _placed(reader, place, source)
+
+
+def _placed(reader: Reader, place: Place, source: Source) -> Source:
+    """Return a source whose files and folders are whole paths, whatever folder the tool is started in."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for key in source.places:
+        value = getattr(source, key)
+        try:
+            if isinstance(value, tuple):
+                # What the project's own path holds is no pattern, though it may look like one.
+                root = Path(escape(str(reader.folder)))
+                found[key] = tuple(str(root / Path(one).expanduser()) for one in value)
+            elif value:
+                found[key] = str(reader.folder / Path(value).expanduser())
+        except RuntimeError:
+            reader.problem((*place, key), f"{key}: there is no such user, so ~ has no folder")
+    return replace(source, **found)  # type: ignore[arg-type] # the keys are the dataclass's own
 
 
 def _reports(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Report]]:

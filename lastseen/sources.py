@@ -21,6 +21,8 @@ class Source:
     """Where logs come from; what every kind has."""
 
     kind: ClassVar[str]
+    places: ClassVar[tuple[str, ...]] = ()
+    """The keys that name files and folders of this machine; the settings put the project before them."""
     name: str
     format: str | None = None
     """The format of all it brings; left out, it is found by each file's name and first lines."""
@@ -36,6 +38,11 @@ class Source:
     retries: int = 3
     """How often an attempt that failed is made again, each time after a longer pause."""
 
+    @property
+    def repeats(self) -> bool:
+        """What it brings may hold events that it has brought before."""
+        return False
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         if isinstance(self.every, timedelta) and self.every < LEAST:
@@ -49,8 +56,11 @@ class Files(Source):
     """Logs on this machine that grow and rotate."""
 
     kind = "files"
+    places = ("paths",)
     paths: tuple[str, ...] = ()
-    """Globs; ``{host}`` in one names the host."""
+    """Globs; ``{host}`` in one names the host. What was rotated from such a file belongs to it."""
+    since: timedelta = timedelta(days=1)
+    """Files that were rotated away longer ago than this when the source was first pulled are left alone."""
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -74,6 +84,11 @@ class Command(Source):
     overlap: timedelta = timedelta(minutes=5)
     """How far each window reaches back into the one before; what comes twice is kept once."""
 
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: each window reaches back into the one before."""
+        return True
+
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
@@ -95,6 +110,7 @@ class Ssh(Source):
     """Commands and files of many hosts, over SSH."""
 
     kind = "ssh"
+    places = ("hosts_file", "key_file", "known_hosts")
     hosts: tuple[str, ...] = ()
     """``name``, ``user@name`` or ``name:port``; a name of ``~/.ssh/config`` works too."""
     hosts_file: str | None = None
@@ -115,6 +131,11 @@ class Ssh(Source):
     """A host to go through, ``user@name:port``."""
     at_once: int = 20
     """Hosts that are asked at the same time."""
+
+    @property
+    def repeats(self) -> bool:
+        """Say whether it may: windows of a command overlap, of files each byte comes once."""
+        return not self.paths
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
@@ -143,6 +164,7 @@ class Fleet(Source):
     """Fleet's REST API."""
 
     kind = "fleet"
+    places = ("token_file", "ca_file")
     url: str = ""
     token_env: str | None = None
     """The environment variable that holds the token."""
@@ -232,6 +254,7 @@ class Inbox(Source):
     """A folder to which hosts upload exports and archives."""
 
     kind = "inbox"
+    places = ("path",)
     path: str = ""
     """The folder; ``{host}`` in it names the host: ``inbox/{host}``."""
     settle: timedelta = timedelta(minutes=1)
@@ -242,6 +265,11 @@ class Inbox(Source):
     """Files that one archive may hold."""
     max_megabytes: int = 4096
     """What one archive may unpack to."""
+
+    @property
+    def repeats(self) -> bool:
+        """Say that it may: two exports may show the same time."""
+        return True
 
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""

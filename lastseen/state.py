@@ -127,6 +127,11 @@ class State:
             )
         ]
 
+    def set_aside(self) -> list[str]:
+        """Return the sources that brought something which could not be read."""
+        query = "select distinct source from unit where problem is not null order by source"
+        return [source for (source,) in self.db.execute(query)]
+
     def close(self) -> None:
         """Close the file."""
         self.db.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from lastseen import database, recovery
+from lastseen import database, deltalog, recovery
+from lastseen.gather import day_of, ordered_mark
 from lastseen.lake import Lake, damaged
 from lastseen.parquet import DAY
 
@@ -64,7 +65,9 @@ def tidy(lake: Lake, keep: timedelta | None, now: datetime, spill: Path) -> Iter
         marks = lake.marks(name)
         days = _days(lake, name)
         closed = {
-            d: files for d, files in days.items() if d < today and marks[_mark(d)] != len(files)
+            d: files
+            for d, files in days.items()
+            if d < today and marks[ordered_mark(d)] != len(files)
         }
         many = {d: files for d, files in days.items() if d >= today and len(files) >= _MANY}
         for group in chain(_groups(closed), _groups(many)):
@@ -72,11 +75,6 @@ def tidy(lake: Lake, keep: timedelta | None, now: datetime, spill: Path) -> Iter
         vacuumed = _vacuum(lake, name)
         rewritten = len(closed) + len(many)
         yield Tidied(name, rewritten, before, len(lake.files(name)), forgotten, vacuumed)
-
-
-def _mark(day: date) -> str:
-    """Return the bookmark that says of how many files a day was when it had been put in order."""
-    return f"tidy.{day}"
 
 
 def _groups(days: Days) -> Iterator[Days]:
@@ -96,21 +94,17 @@ def _groups(days: Days) -> Iterator[Days]:
 def _days(lake: Lake, name: str) -> Days:
     days: Days = {}
     for path in lake.files(name):
-        days.setdefault(_day(path), []).append(path)
+        days.setdefault(day_of(path), []).append(path)
     return dict(sorted(days.items()))
-
-
-def _day(path: str) -> date:
-    return date.fromisoformat(Path(path).parent.name.removeprefix(f"{DAY}="))
 
 
 def _forget(lake: Lake, name: str, before: date | None) -> int:
     """Drop the days before a date; return how many there were."""
-    old = [path for path in lake.files(name) if before and _day(path) < before]
+    old = [path for path in lake.files(name) if before and day_of(path) < before]
     if old:
         with lake.writer(name, lake.partitioned_schema(name)) as writer:
             writer.commit({}, replaces=old)
-    return len({_day(path) for path in old})
+    return len({day_of(path) for path in old})
 
 
 def _rewrite(lake: Lake, name: str, days: Days, spill: Path, *, ordered: bool) -> None:
@@ -134,8 +128,10 @@ def _rewrite(lake: Lake, name: str, days: Days, spill: Path, *, ordered: bool) -
                 writer.write(batch)
         except duckdb.Error as error:
             raise damaged(lake.path / name, error) from None
-        written = Counter(_day(part.path) for part in writer.close())
-        writer.commit({_mark(day): written[day] for day in days} if ordered else {}, replaces=files)
+        written = Counter(day_of(part.path) for part in writer.close())
+        writer.commit(
+            {ordered_mark(day): written[day] for day in days} if ordered else {}, replaces=files
+        )
 
 
 def _vacuum(lake: Lake, name: str) -> int:
@@ -144,5 +140,5 @@ def _vacuum(lake: Lake, name: str) -> int:
     if table is None:
         return 0
     table.create_checkpoint()
-    table.cleanup_metadata()
+    deltalog.trim(lake.path / name)
     return len(table.vacuum(retention_hours=_RETENTION, dry_run=False, full=True))

@@ -21,6 +21,10 @@ DAMAGED = (EOFError, OSError, lzma.LZMAError, zlib.error)
 STEP = 256 << 10
 """Bytes asked for in one read: where packed data breaks off, what came before it in that read is lost."""
 
+_TEXT = 0.95
+"""A file of whose first bytes fewer than this share can stand in text is binary; of random ones, 0.9 can."""
+_HEAD = 4096
+"""Bytes by which text is told from binary."""
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -93,3 +97,21 @@ class _Recoded(io.RawIOBase):
     def close(self) -> None:
         self._text.close()
         super().close()
+
+
+def must_be_text(name: str, stream: BufferedIOBase) -> None:
+    """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
+
+    Raises:
+        UserError: it is no log.
+    """
+    read = stream.read1(_HEAD)
+    head = read.lstrip(b"\0")
+    while read and not head:
+        read = stream.read1(_HEAD)
+        head = read.lstrip(b"\0")
+    if not head:
+        raise UserError(f"{name}: is empty; nothing to add")
+    text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
+    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
+        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")

@@ -14,7 +14,7 @@ from lastseen import formats
 from lastseen.project import Project
 
 COMMANDS = (
-    "add", "check", "connect", "demo", "gaps", "init", "lint", "replay", "report", "sql", "tidy",
+    "add", "check", "connect", "demo", "gaps", "init", "lint", "pull", "replay", "report", "sql", "tidy",
 )  # fmt: skip
 
 

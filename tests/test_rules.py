@@ -17,7 +17,8 @@ import pytest
 from conftest import Runner
 
 from lastseen import formats, intake, rules
-from lastseen.intake import HOST, Request
+from lastseen.hostpath import HOST
+from lastseen.intake import Request
 from lastseen.period import moment, rfc3339
 from lastseen.project import CONFIG, Project, shipped
 from lastseen.workspace import Workspace

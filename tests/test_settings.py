@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,38 @@ def test_all_that_is_wrong_is_said_at_once_each_with_its_line(tmp_path: Path) ->
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_line(text: str, says: str, tmp_path: Path) -> None:
     assert problems(tmp_path, text) == [says]
+
+
+def test_files_of_a_source_are_relative_to_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "a [b]"
+    root.mkdir()
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.chdir("/")
+
+    sources: Any = load(
+        root,
+        '[sources.a]\nkind = "files"\npaths = ["logs/*.log", "/var/log/{host}/*", "~/x.log"]\n'
+        '[sources.b]\nkind = "inbox"\npath = "inbox/{host}"\n'
+        '[sources.c]\nkind = "fleet"\nurl = "https://fleet.example.com"\ntoken_file = "~/token"\n'
+        '[sources.d]\nkind = "ssh"\nhosts_file = "hosts.txt"\npaths = ["logs/*.log"]\n',
+    ).sources
+
+    assert sources["a"].paths == (
+        f"{tmp_path}/a [[]b]/logs/*.log",
+        "/var/log/{host}/*",
+        "/home/ada/x.log",
+    )
+    assert sources["b"].path == f"{root}/inbox/{{host}}"
+    assert (sources["c"].token_file, sources["c"].ca_file) == ("/home/ada/token", None)
+    assert sources["d"].hosts_file == f"{root}/hosts.txt"
+    assert sources["d"].paths == ("logs/*.log",)
+
+
+def test_a_home_that_is_nobodys_is_a_problem_of_its_line(tmp_path: Path) -> None:
+    text = '[sources.b]\nkind = "inbox"\npath = "~nobody-of-this-name/inbox"\n'
+
+    assert problems(tmp_path, text) == [
+        "lastseen.toml:3: path: there is no such user, so ~ has no folder"
+    ]

@@ -72,16 +72,47 @@ def add(
         raise typer.Exit(Exit.PARTIAL if any(r.read for r in results) else Exit.USAGE)
 
 
+@app.command("pull")
+def pull_command(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]...", help="Only these, whether they are due or not."),
+    ] = None,
+    now: Now = "now",
+    as_json: Json = False,
+) -> None:
+    """Pull and ingest every source that is due."""
+    from lastseen import collect, printing, stopping
+    from lastseen.workspace import Workspace
+
+    space = Workspace.open(context.obj)
+    at = judged(now)
+    sources = collect.chosen(space, names, at)
+    with stopping.gently() as stopped, printing.pulling() as told:
+        pulled = collect.pull_all(space, sources, at, told, stopped)
+    if as_json:
+        printing.pulled_json(pulled)
+    else:
+        printing.pulled_table(pulled)
+    if pulled and all(one.locked for one in pulled):
+        raise typer.Exit(Exit.LOCKED)
+    if any(one.problems for one in pulled):
+        raise typer.Exit(Exit.PARTIAL)
+
+
 @app.command("replay")
 def replay_command(context: typer.Context, as_json: Json = False) -> None:
-    """Read the rejects again, after their format was mended."""
-    from lastseen import printing, replay
+    """Read the rejects again, and what sources brought and nothing could read, after a format was mended."""
+    from lastseen import collect, printing, replay
     from lastseen.workspace import Workspace
 
     space = Workspace.open(context.obj)
     with lock.writing(space.project.lock, "replay"):
         done = replay.replay(space.project, space.lake)
+    again = collect.replay(space, judged("now"))
     printing.listing([vars(one) for one in done], as_json=as_json, nothing="there are no rejects")
+    printing.replayed(again)
 
 
 @app.command("tidy")

@@ -42,12 +42,16 @@ class Outcome:
 
     files: list[LogFile] = field(default_factory=list)
     """Logs to read where they are; they are not in the spool."""
+    signs: dict[str, str] = field(default_factory=dict)
+    """By the file's name, what tells that a file read to its end has not changed since."""
     problems: list[str] = field(default_factory=list)
     """What failed, a sentence each; the rest was done."""
     notes: list[str] = field(default_factory=list)
     """What the user should know of though nothing failed: a part that this token may not ask for, a sentence each."""
     wanted: int = 0
     """Hosts or objects that were asked for, where that can be counted."""
+    skipped: int = 0
+    """Files that are no logs, binary ones for the most part, and were left out."""
     absent: list[str] = field(default_factory=list)
     """Hosts that could not be reached. That is no failure: nothing is known of them for this time."""
 

@@ -17,6 +17,9 @@ from lastseen.lake import unwritable
 from lastseen.logfile import LogFile
 from lastseen.state import State, stamp
 
+_LATEST = 1 << 33
+"""The year 2242, as seconds since 1970."""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -71,11 +74,23 @@ class Draft:
             remember: Values by key, see ``Spool.recall``.
             seen: Origins that need not be fetched again, see ``Spool.was_seen``.
         """
+        self.finish()
+        self._spool.keep([(self, notes)], now, remember or {}, seen)
+
+    def finish(self, changed: float | None = None) -> None:
+        """Make what was written outlast a power cut, and close the file.
+
+        Args:
+            changed: When the original was last changed, as seconds since 1970: a log whose lines name no
+                year takes it from there. None is now; what no clock could have said is passed over.
+        """
+        if self.file.closed:
+            return
         self.file.flush()
         os.fsync(self.file.fileno())
-        self._spool.keep(
-            self.path, notes if self.path.stat().st_size else (), now, remember or {}, seen
-        )
+        self.file.close()
+        if changed is not None and 0 < changed < _LATEST:
+            os.utime(self.path, (changed, changed))
 
 
 class Spool:
@@ -90,6 +105,8 @@ class Spool:
             source: The source's name.
         """
         self.source = source
+        self.below = folder.parent
+        """The project's folder: what lies there is named from there on."""
         self._state = state
         self._folder = folder / source
         if self._folder.is_dir():
@@ -122,39 +139,53 @@ class Spool:
 
     def keep(
         self,
-        path: Path,
-        notes: Sequence[Note],
+        drafts: Sequence[tuple[Draft, Sequence[Note]]],
         now: datetime,
         remember: Mapping[str, str],
-        seen: Iterable[str],
+        seen: Iterable[str] = (),
     ) -> None:
-        """Take a file into the spool; see ``Draft.keep``."""
-        with self._state.change() as db:
-            (last,) = db.execute(
-                "select max(number) from unit where source = ?", (self.source,)
-            ).fetchone()
-            (before,) = db.execute(
-                "select max(cast(value as integer)) from memory where source = ? and key = ''",
-                (self.source,),
-            ).fetchone()
-            # The clock, so that numbers go up even where this file was lost; and never back with the clock.
-            first = max(stamp(now), (last or 0) + 1, (before or 0) + 1)
-            for number, note in enumerate(notes, first):
-                file = str(number)
-                os.link(path, self._folder / file)
-                db.execute(
-                    "insert into unit values (?, ?, ?, ?, ?, ?, ?, ?, ?, null)",
-                    (self.source, number, file, note.name, note.format, note.emitter, note.zone, note.line,
-                     stamp(now)),
-                )  # fmt: skip
-            if notes:
-                remember = {**remember, "": str(first + len(notes) - 1)}
-                _sync(self._folder)
-            self._remember(remember)
-            db.executemany(
-                "insert into seen values (?, ?, ?) on conflict do update set at = excluded.at",
-                [(self.source, origin, stamp(now)) for origin in seen],
-            )
+        """Take several finished drafts into the spool as one: all of them, or on an error none.
+
+        The arguments are those of ``Draft.keep``; units count up in the order of the drafts.
+        """
+        named = [(d.path, note) for d, notes in drafts if d.path.stat().st_size for note in notes]
+        linked: list[Path] = []
+        try:
+            with self._state.change() as db:
+                first = self._next(now)
+                for number, (path, note) in enumerate(named, first):
+                    os.link(path, self._folder / str(number))
+                    linked.append(self._folder / str(number))
+                    db.execute(
+                        "insert into unit values (?, ?, ?, ?, ?, ?, ?, ?, ?, null)",
+                        (self.source, number, str(number), note.name, note.format, note.emitter, note.zone,
+                         note.line, stamp(now)),
+                    )  # fmt: skip
+                if linked:
+                    remember = {**remember, "": str(first + len(linked) - 1)}
+                    _sync(self._folder)
+                self._remember(remember)
+                db.executemany(
+                    "insert into seen values (?, ?, ?) on conflict do update set at = excluded.at",
+                    [(self.source, origin, stamp(now)) for origin in seen],
+                )
+        except (
+            Exception
+        ):  # what a signal leaves goes when the spool is opened: it may have been committed
+            for path in linked:
+                path.unlink(missing_ok=True)
+            raise
+
+    def _next(self, now: datetime) -> int:
+        """Return the next unit's number: the clock, so that it goes up even where the state was lost.
+
+        It never goes back with the clock.
+        """
+        (last,) = self._state.db.execute(
+            "select max(number) from unit where source = ?", (self.source,)
+        ).fetchone()
+        before = self.recall("")
+        return max(stamp(now), (last or 0) + 1, int(before or 0) + 1)
 
     def waiting(self) -> list[Unit]:
         """Return the units that wait to be read, in the order they came."""
@@ -193,6 +224,19 @@ class Spool:
                 (problem, self.source, unit.number),
             )
 
+    def bring_back(self, now: datetime) -> None:
+        """Let units that were set aside wait again, as if they had just come."""
+        aside = "select number from unit where source = ? and problem is not null order by number"
+        with self._state.change() as db:
+            old = [number for (number,) in db.execute(aside, (self.source,))]
+            first = self._next(now)
+            db.executemany(
+                "update unit set number = ?, problem = null where source = ? and number = ?",
+                [(new, self.source, number) for new, number in enumerate(old, first)],
+            )
+            if old:
+                self._remember({"": str(first + len(old) - 1)})
+
     def recall(self, key: str) -> str | None:
         """Return what the source remembered under a key."""
         row = self._state.db.execute(
@@ -209,6 +253,14 @@ class Spool:
         """Remember values by key, apart from any unit."""
         with self._state.change():
             self._remember(values)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget what was remembered under keys."""
+        with self._state.change() as db:
+            db.executemany(
+                "delete from memory where source = ? and key = ?",
+                [(self.source, key) for key in keys],
+            )
 
     def was_seen(self, origin: str) -> bool:
         """Say whether something was fetched before: an object with its version, an upload by its hash."""

@@ -1,0 +1,163 @@
+"""Logs on this machine: which files there are to read now, and how much of their ends may be taken.
+
+They are read where they are; what was read of them is known by their bytes, whatever they are called by now. A log's
+rotated files belong to it: the lines between the last pull and the rotation are in them.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from stat import S_ISREG
+
+from lastseen import hostpath
+from lastseen.logfile import Ends, LogFile
+from lastseen.pull.rotation import PACKED, rotated_from
+from lastseen.pull.source import Errand, Outcome
+from lastseen.pull.spool import Spool
+from lastseen.sources import Files
+
+_QUIET = timedelta(minutes=1)
+"""A log that was not written to for so long has ended its last record, and if it was rotated, its last line."""
+_COPYING = timedelta(seconds=10)
+"""A packed file is whole once it was not changed for so long."""
+_HEAD = 64 << 10
+_BEGAN = "began"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file as it was when it was listed."""
+
+    path: Path
+    host: str | None
+    status: os.stat_result
+    live: Path | None = None
+    """The log that it was rotated from."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.status.st_dev, self.status.st_ino
+
+    @property
+    def sign(self) -> str:
+        """Changes whenever its bytes may have."""
+        s = self.status
+        return f"{s.st_dev}.{s.st_ino}.{s.st_size}.{s.st_mtime_ns}.{s.st_ctime_ns}"
+
+    def quiet(self, now: datetime, span: timedelta) -> bool:
+        """Say whether it was not touched for a span; a time to come is one of a clock that was wrong."""
+        touched = max(self.status.st_mtime, self.status.st_ctime)
+        return not 0 <= now.timestamp() - touched < span.total_seconds()
+
+
+def pull(source: Files, spool: Spool, errand: Errand) -> Outcome:
+    """Return the files that may hold something new, each once."""
+    outcome = Outcome()
+    since = _since(source, spool, errand.now)
+    read = spool.recall_all("read.")
+    found: dict[tuple[int, int], _Seen] = {}
+    for seen in _listed(source, spool, outcome):
+        better = found.get(seen.key)
+        if better is None or (better.live is None and seen.live is not None):
+            found[seen.key] = seen
+    for seen in sorted(found.values(), key=lambda one: one.path):
+        outcome.wanted += 1
+        name = hostpath.name_of(seen.path)
+        if not seen.status.st_size or read.get(f"read.{name}") == seen.sign:
+            continue
+        if seen.live and (seen.status.st_mtime < since or _unfinished(seen, errand.now)):
+            continue
+        file = LogFile(seen.path, name, seen.host or source.host, ends=_ends(seen, errand.now))
+        outcome.files.append(file)
+        outcome.signs[name] = seen.sign
+    gone = read.keys() - {f"read.{hostpath.name_of(seen.path)}" for seen in found.values()}
+    spool.forget(gone)
+    return outcome
+
+
+def _since(source: Files, spool: Spool, now: datetime) -> float:
+    """Return the time from which on rotated files are this source's; older ones were there before it was."""
+    began = spool.recall(_BEGAN)
+    if began is None:
+        began = (now - source.since).astimezone(UTC).isoformat()
+        spool.remember({_BEGAN: began})
+    return datetime.fromisoformat(began).timestamp()
+
+
+def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
+    """Yield the files that the source's paths name, and those that were rotated from them."""
+    for given in source.paths:
+        paths = sorted(set(hostpath.matches(given)))
+        if not paths:
+            outcome.problems.append(f"{given}: there is no such file, so nothing is read from it")
+        for path, host in paths:
+            links = _target(path, spool)
+            for live in links:
+                yield from _with_rotated(live, host, outcome)
+
+
+def _target(path: Path, spool: Spool) -> list[Path]:
+    """Return the file itself: of a link what it points to, and what it pointed to at the last pull."""
+    if not path.is_symlink():
+        return [path]
+    target = path.resolve()
+    key = f"link.{hostpath.name_of(path)}"
+    before = spool.recall(key)
+    now = os.fsdecode(target)
+    if before != now:
+        spool.remember({key: now, f"{key}.before": before or now})
+    else:
+        before = spool.recall(f"{key}.before")
+    return list(dict.fromkeys([target, *(Path(one) for one in [before] if one)]))
+
+
+def _with_rotated(live: Path, host: str | None, outcome: Outcome) -> Iterator[_Seen]:
+    yield from _look(live, host, None, outcome)
+    rotated = rotated_from(live.name)
+    try:
+        names = [entry.name for entry in os.scandir(live.parent) if rotated.fullmatch(entry.name)]
+    except OSError:
+        names = []  # the folder went since it was listed: so did what is in it
+    for path in sorted(live.parent / name for name in names):
+        yield from _look(path, host, live, outcome)
+
+
+def _look(path: Path, host: str | None, live: Path | None, outcome: Outcome) -> Iterator[_Seen]:
+    """Yield a file as it is now; one that has gone is under another name, or will be missed there."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        outcome.problems.append(f"{hostpath.name_of(path)}: cannot be read: {why}")
+        return
+    if S_ISREG(status.st_mode):
+        yield _Seen(path, host, status, live)
+
+
+def _unfinished(seen: _Seen, now: datetime) -> bool:
+    """Say whether a rotated file is still being made: packed, or copied from a log that is cut off next."""
+    if seen.path.suffix in PACKED:
+        return seen.path.with_suffix("").exists() or not seen.quiet(now, _COPYING)
+    if seen.quiet(now, _COPYING) or seen.live is None:
+        return False
+    return _head(seen.path, _HEAD) == _head(seen.live, min(_HEAD, seen.status.st_size))
+
+
+def _head(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _ends(seen: _Seen, now: datetime) -> Ends:
+    if seen.path.suffix in PACKED:
+        return Ends.WHOLE
+    if not seen.quiet(now, _QUIET):
+        return Ends.RECORDS
+    return Ends.WHOLE if seen.live else Ends.LINES
