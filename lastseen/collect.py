@@ -309,4 +309,5 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "held": sum(bool(result.held) for result in pulled.results),
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
+        "notes": pulled.outcome.notes,
     }

@@ -388,6 +388,25 @@ def test_all_that_is_pulled_is_read_without_a_reject(puller: Puller, project: Pr
     assert counted == [8, 3, 1, 1, 1, 1, 1]
 
 
+def test_the_command_pulls_it_and_a_missing_right_is_told_but_no_failure(
+    puller: Puller, project: Project, run: Runner
+) -> None:
+    puller.server.add(1, 2)
+    puller.server.instead = only("/apns", Reply(403))
+    project.config.write_text(
+        f'[sources.fleet]\nkind = "fleet"\nurl = "{puller.server.url}"\ntoken_env = "FLEET_TOKEN"\n'
+    )
+
+    ran = run("-C", project.root, "pull")
+
+    assert (ran.code, ran.err.count("note: fleet: http://127.0.0.1:")) == (0, 1)
+    assert "without it nobody is told that the push certificate ends" in ran.err
+    assert len(rows(lake_of(project), "fleet_profiles", "ts", "ts")) == 2
+    with State(project.state) as state:
+        (noted,) = state.runs()
+    assert len(noted.detail["notes"]) == 1
+
+
 def test_deleted_hosts_leave_the_inventory_though_the_pages_shift(
     puller: Puller, project: Project, run: Runner
 ) -> None:
@@ -536,7 +555,7 @@ def test_a_token_file_that_cannot_be_right_is_refused_with_its_path(
     with pytest.raises(UserError) as raised:
         puller.pull(token_env=None, token_file=str(file))
 
-    assert str(raised.value).startswith(f"source fleet: token_file {file} {words}")
+    assert str(raised.value).startswith(f"token_file {file} {words}")
     assert "tökén" not in str(raised.value)
     assert puller.server.asked == []
 
@@ -663,10 +682,7 @@ def test_a_ca_file_that_is_none_is_named(
     with pytest.raises(UserError) as raised:
         puller.pull(url="https://127.0.0.1:9", ca_file=str(file))
 
-    assert (
-        str(raised.value)
-        == f"source fleet: ca_file {file}: {words}; it must hold certificates as PEM"
-    )
+    assert str(raised.value) == f"ca_file {file}: {words}; it must hold certificates as PEM"
 
 
 # --- A server that misbehaves ---------------------------------------------------------------------

@@ -33,7 +33,7 @@ def token(source: Fleet) -> str:
     Raises:
         UserError: there is none, or what is there cannot be one.
     """
-    where = f"source {source.name}: {place(source)}"
+    where = place(source)
     text = (
         _from_file(source.token_file, where) if source.token_file else _from_variable(source, where)
     )
@@ -78,7 +78,5 @@ def trust(source: Fleet) -> ssl.SSLContext:
             context.load_verify_locations(cafile=file)
         except (ssl.SSLError, OSError) as error:
             why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            raise UserError(
-                f"source {source.name}: ca_file {file}: {why}; it must hold certificates as PEM"
-            ) from None
+            raise UserError(f"ca_file {file}: {why}; it must hold certificates as PEM") from None
     return context
