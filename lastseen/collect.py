@@ -1,33 +1,28 @@
 """Pulls sources and reads what they bring into the lake: each source by itself, each line once."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
-from lastseen import bookmarks, formats, intake, lock
+from lastseen import arrivals, lock, rhythm
+from lastseen.arrivals import Arrival
 from lastseen.errors import Exit, UserError
-from lastseen.formats import Format
-from lastseen.ingest import Ingest
-from lastseen.logfile import LogFile, Result
+from lastseen.logfile import Result
 from lastseen.pull import fetch
 from lastseen.pull import source as pulling
 from lastseen.pull.source import Outcome, Told
-from lastseen.pull.spool import Spool, Unit
+from lastseen.pull.spool import Spool
 from lastseen.sources import Source
 from lastseen.state import Run, State
-from lastseen.unpack import open_bytes
 from lastseen.workspace import Workspace
 
 _ROUNDS = 3
 """How often files are looked for again that were rotated under the reader."""
-_WAIT = timedelta(minutes=10)
-"""How long what was pulled waits for another writer before it stays in the spool until the next pull."""
 
 
 @dataclass
@@ -57,16 +52,6 @@ class Pulled:
         return problems[0] + more if problems else None
 
 
-@dataclass(frozen=True)
-class _Item:
-    """A file to read, and what is known of it beforehand."""
-
-    file: LogFile
-    format: str | None
-    zone: str | None
-    unit: Unit | None = None
-
-
 def chosen(space: Workspace, names: Sequence[str] | None, now: datetime) -> list[Source]:
     """Return the sources of some names, or those that are due.
 
@@ -90,11 +75,8 @@ def chosen(space: Workspace, names: Sequence[str] | None, now: datetime) -> list
 
 def _due(state: State, source: Source, now: datetime) -> bool:
     last = state.last("pull", source.name)
-    return (
-        last is None
-        or not isinstance(source.every, timedelta)
-        or last.started + source.every <= now
-    )
+    following = rhythm.following(source.every, last.started) if last else now
+    return following is not None and following <= now
 
 
 def pull_all(
@@ -186,21 +168,15 @@ def replay(space: Workspace, now: datetime) -> list[Pulled]:
                 spool = Spool(state, space.project.spool, name)
                 spool.bring_back(now)
                 given = space.settings.sources.get(name)
-                items = [_item(unit, given) for unit in spool.waiting()]
-                one = Pulled(name, _read(space, items, now))
-                _settle(spool, items, one.results, one.outcome)
+                items = [arrivals.of_unit(unit, given) for unit in spool.waiting()]
+                one = Pulled(name, arrivals.read(space, items, now))
+                arrivals.settle(spool, items, one.results, one.outcome)
                 pulled.append(one)
     return pulled
 
 
 def _lock(space: Workspace, name: str) -> Path:
     return space.project.spool / f".{name}.lock"
-
-
-def _item(unit: Unit, source: Source | None) -> _Item:
-    form = unit.format or (source.format if source else None)
-    file = replace(unit.file, repeats=source.repeats if source else False)
-    return _Item(file, form, unit.zone or (source.zone if source else None), unit)
 
 
 def _pull(
@@ -213,91 +189,15 @@ def _pull(
             pulled.outcome = fetch(source, spool, errand)
         except UserError as error:
             failed = error
-        items = [_Item(file, source.format, source.zone) for file in pulled.outcome.files]
-        items += [_item(unit, source) for unit in spool.waiting()]
-        results = _read(space, items, errand.now) if items else []
-        _settle(spool, items, results, pulled.outcome)
+        items = [Arrival(file, source.format, source.zone) for file in pulled.outcome.files]
+        items += [arrivals.of_unit(unit, source) for unit in spool.waiting()]
+        results = arrivals.read(space, items, errand.now) if items else []
+        arrivals.settle(spool, items, results, pulled.outcome)
         pulled.results += [result for result in results if not result.changed]
         if not any(result.changed for result in results):
             break
     if failed:
         raise failed
-
-
-def _read(space: Workspace, items: list[_Item], now: datetime) -> list[Result]:
-    """Read files into the lake; return what became of each, in their order."""
-    forms = formats.load(space.project)
-    results: dict[LogFile, Result] = {}
-    with lock.writing(space.project.lock, "pull", _WAIT):
-        named: list[tuple[str, str | None, LogFile]] = []
-        seen = dict(_known(space, forms, items))
-        for item in items:
-            try:
-                form = (
-                    item.format or seen.get(item.file) or intake.format_of(forms, None, item.file)
-                )
-            except UserError as error:
-                gone = not item.file.path.exists()
-                results[item.file] = Result(item.file.name, problem=str(error), changed=gone)
-            else:
-                named.append((form, item.zone, item.file))
-        named.sort(key=lambda one: (one[0], one[1] or ""))
-        with formats.prepare(space.project) as con:
-            for (form, zone), group in groupby(named, key=lambda one: one[:2]):
-                files = [file for *_, file in group]
-                ingest = Ingest(con, _form(forms, form), space.lake, now)
-                done = ingest.add(files, zone, lambda _: None)
-                results |= dict(zip(files, done, strict=True))
-    return [results[item.file] for item in items]
-
-
-def _form(forms: Mapping[str, Format], name: str) -> Format:
-    if name not in forms:
-        raise UserError(f'there is no format "{name}"; known are {", ".join(forms)}')
-    return forms[name]
-
-
-def _known(
-    space: Workspace, forms: Mapping[str, Format], items: list[_Item]
-) -> Iterator[tuple[LogFile, str]]:
-    """Yield the formats of files that were begun: the next lines alone could look like another's."""
-    tables = [name for name in space.lake.tables() if name in forms]
-    marks = {name: space.lake.marks(name) for name in tables}
-    for item in items:
-        if item.format or item.unit:
-            continue
-        for name in tables:
-            try:
-                bookmark, stream = bookmarks.find(
-                    partial(open_bytes, item.file.path), marks[name], item.file
-                )
-            except UserError:
-                break
-            stream.close()
-            if bookmark.key:
-                yield item.file, name
-                break
-
-
-def _settle(spool: Spool, items: list[_Item], results: list[Result], outcome: Outcome) -> None:
-    """Forget units that are in the lake, set those aside that cannot be read, remember what is read to its end."""
-    done: list[Unit] = []
-    signs: dict[str, str] = {}
-    for item, result in zip(items, results, strict=True):
-        if item.unit and result.read:
-            done.append(item.unit)
-        elif item.unit:
-            spool.refuse(item.unit, result.problem or "could not be read")
-        elif (
-            result.read
-            and not result.problem
-            and not result.held
-            and item.file.name in outcome.signs
-        ):
-            signs[f"read.{item.file.name}"] = outcome.signs[item.file.name]
-    spool.done(done)
-    if signs:
-        spool.remember(signs)
 
 
 def _detail(pulled: Pulled) -> dict[str, object]:
@@ -307,6 +207,8 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "rows": sum(result.rows for result in pulled.results),
         "rejects": sum(result.rejects for result in pulled.results),
         "held": sum(bool(result.held) for result in pulled.results),
+        "formats": sorted({one.format for one in pulled.results if one.read and one.format}),
+        "newest": max((one.until for one in pulled.results if one.until), default=None),
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
     }

@@ -32,9 +32,15 @@ class Reader:
         """What relative paths in the file are relative to."""
         self._lines = _places(text.splitlines())
         self.problems: list[Problem] = []
+        self._wrong: set[Place] = set()
+
+    def sound(self, place: Place) -> bool:
+        """Say whether nothing is wrong with a key so far."""
+        return place not in self._wrong
 
     def problem(self, place: Place, what: str) -> None:
         """Note what is wrong, at the line of a key, else of its section."""
+        self._wrong.add(place)
         known = (place[:size] for size in range(len(place), 0, -1))
         line = next((self._lines[one] for one in known if one in self._lines), 0)
         self.problems.append(Problem(self._path, line, what))
@@ -45,9 +51,7 @@ class Reader:
         """Note the keys that nobody knows, each with the nearest right one."""
         for key in values:
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-                self.problem((*section, key), f"unknown {what} '{key}'; {hint}")
+                self.problem((*section, key), f"unknown {what} '{key}'; {nearest(key, known)}")
 
     def table(self, section: Place, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the section of a name, the last of ``section``; an empty one where there is none."""
@@ -82,6 +86,16 @@ class Reader:
         except TypeError as error:
             self.problem(place, f"{place[-1]} must be {error}")
         return None
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Say which known word was probably meant, else which there are.
+
+    >>> nearest("fiels", ["files", "ssh"]), nearest("x", ["files", "ssh"])
+    ("did you mean 'files'?", 'known are files, ssh')
+    """
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
 
 
 def _places(lines: Sequence[str]) -> dict[Place, int]:
@@ -148,4 +162,5 @@ _CONVERTERS: Mapping[Any, Callable[[Any], Any]] = {
     timedelta: lambda value: period.period(str(value)),
     timedelta | None: lambda value: period.period(str(value)),
     timedelta | Cron: lambda value: period.every(str(value)),
+    timedelta | Cron | None: lambda value: period.every(str(value)),
 }

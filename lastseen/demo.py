@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lastseen import intake, lock, project, reports, settings
+from lastseen import intake, lock, project, reports, template
 from lastseen.errors import UserError
 from lastseen.hostpath import HOST
 from lastseen.intake import Request, Told
@@ -39,7 +39,7 @@ def run(folder: Path | None, told: Told) -> Done:
     if root.is_dir() and any(root.iterdir()):
         raise UserError(f"{root}: is not empty; name a folder that is, or none")
     root.mkdir(parents=True, exist_ok=True)
-    (root / project.CONFIG).write_text(settings.TEMPLATE, encoding="utf-8")
+    (root / project.CONFIG).write_text(template.TEMPLATE, encoding="utf-8")
     space = Workspace.open(root)
     with lock.writing(space.project.lock, "demo"):
         results = intake.add(

@@ -93,7 +93,8 @@ def literal(given: str) -> str:
 def shown(name: str) -> str:
     r"""Return a name that others chose as rows may hold it: characters that a terminal obeys are spelled out.
 
-    >>> shown("a\x1b[2J\udcff.log")
-    'a\\x1b[2J\\xff.log'
+    >>> shown("a\x1b[2J\udcff\n.log")
+    'a\\x1b[2J\\xff\\n.log'
     """
-    return harmless(os.fsencode(name).decode(errors="backslashreplace"))
+    spelled = harmless(os.fsencode(name).decode(errors="backslashreplace"))
+    return spelled.replace("\n", "\\n").replace("\t", "\\t")

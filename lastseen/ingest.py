@@ -1,37 +1,32 @@
 """Log files into the lake: each record once, each line accounted for."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from io import BufferedIOBase
-from typing import Any
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 
-from lastseen import bookmarks, coverage, database, formats, recovery
-from lastseen.accounting import Account
-from lastseen.ahead import ahead
-from lastseen.bookmarks import Beside, Bookmark, Marks, Over
+from lastseen import bookmarks, coverage, formats, opening, recovery
+from lastseen.bookmarks import Beside, Marks, Over
 from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
 from lastseen.formats import Format
 from lastseen.gather import gather
 from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
-from lastseen.logfile import Ends, LogFile, Result
-from lastseen.parquet import DAY
-from lastseen.records import SCHEMA, Reader
+from lastseen.logfile import LogFile, Result
+from lastseen.opening import Begun, ChangedError, Known
+from lastseen.reading import BrokenFileError, Query
 from lastseen.repeats import Repeats
-from lastseen.unpack import open_bytes
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
 """A commit holds at most so many files, and about so many bytes of log."""
+_BATCH_BYTES = 64 << 20
+"""Files up to this size together are read by one run of a query, for starting one takes as long as a megabyte."""
 
 
 @dataclass
@@ -49,25 +44,6 @@ class _Commit:
     covered: list[Covered] = field(default_factory=list)
     size: int = 0
     """Bytes of log read for it."""
-
-
-@dataclass
-class _Reading:
-    """One file on its way into a commit."""
-
-    commit: _Commit
-    result: Result
-    known: Mapping[str, Any]
-    """What the format's query may ask about the file."""
-    account: Account
-    kept: int
-    """Rejects up to this line are in the lake: from a run that crashed."""
-    repeats: Repeats | None
-    """Knows what the lake has, where the file may hold some of it."""
-
-
-class ChangedError(UserError):
-    """Another file took a file's name while it was read."""
 
 
 class _SpoiledError(Exception):
@@ -89,6 +65,7 @@ class Ingest:
         self._lake = lake
         self._now = now
         self._schema = formats.schema(con, form)
+        self._query = Query(con, form, now)
         self._before = 0
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
@@ -141,8 +118,13 @@ class Ingest:
                 Beside(rejects.marks(), name),
                 Repeats(self._lake, name, self._form.key, self._schema),
             )
-            for file in files:
-                results.append(failed.get(file) or self._file(commit, file, zone, progress))
+            told = partial(self._report, progress, commit)
+            while len(results) < len(files):
+                rest = files[len(results) :]
+                if rest[0] in failed:
+                    results.append(failed[rest[0]])
+                    continue
+                results += self._next(commit, rest, failed, zone, told)
                 if commit.size >= _COMMIT_BYTES or commit.repeats.full:
                     break
             self._finish(commit)
@@ -152,128 +134,86 @@ class Ingest:
         self._before += commit.size
         return results
 
+    def _report(self, progress: Progress, commit: _Commit, read: int) -> None:
+        progress(self._before + commit.size + read)
+
     def _failed(self, file: LogFile, why: Exception) -> Result:
         text = str(why)
         problem = text if file.name in text else f"{file.name}: {text}"
         return Result(file.name, self._form.name, problem=f"{problem}; nothing of it was added")
 
-    def _file(self, commit: _Commit, file: LogFile, zone: str | None, progress: Progress) -> Result:
-        """Read one file into a commit that is under way.
+    def _next(
+        self,
+        commit: _Commit,
+        files: Sequence[LogFile],
+        failed: Container[LogFile],
+        zone: str | None,
+        progress: Progress,
+    ) -> list[Result]:
+        """Read the first few of these files into a commit that is under way, by one run of the query.
 
         Raises:
-            _SpoiledError: it broke off, and part of it has been written.
+            _SpoiledError: one broke off, and part of it has been written.
         """
-        result = Result(file.name, self._form.name)
-        marks = Over(commit.marks, commit.seen)
-        opened = partial(open_bytes, file.path)
-        try:
-            known = self._describe(file, zone)
-            bookmark, stream = bookmarks.find(opened, marks, file)
-            kept = recovery.rejects_kept(opened, commit.seen_rejects, bookmark, file)
-        except UserError as error:
-            return self._failed(file, error)
-        with stream:
-            reader = self._reader(stream, bookmark, file.ends)
-            rest = bookmark.lines if bookmark.inside_line else None
-            account = Account(self._form.name, self._form.skip, rest)
-            repeats = commit.repeats.begin() if file.repeats else None
-            reading = _Reading(commit, result, known, account, kept, repeats)
+        with ExitStack() as open_files:
+            begun = self._begin_some(commit, files, failed, zone, open_files)
+            mine = [one for one in begun if isinstance(one, Begun)]
             try:
-                self._read(reader, reading, progress)
-                _same(file, opened, bookmark.head[: bookmark.size + reader.consumed])
+                self._query.run(
+                    [one.reading for one in mine], commit.rows, commit.rejects, progress
+                )
+            except BrokenFileError as error:
+                raise _SpoiledError(mine[error.place].file, error.why) from error.why
+            for one in mine:
+                try:
+                    opening.same(one)
+                except UserError as error:
+                    raise _SpoiledError(one.file, error) from error
+            return [self._end(commit, one) if isinstance(one, Begun) else one for one in begun]
+
+    def _begin_some(
+        self,
+        commit: _Commit,
+        files: Sequence[LogFile],
+        failed: Container[LogFile],
+        zone: str | None,
+        open_files: ExitStack,
+    ) -> list[Begun | Result]:
+        """Open files that go through the query together: small ones, where it allows that, and no two alike."""
+        begun: list[Begun | Result] = []
+        known = Known(
+            self._form, Over(commit.marks, commit.seen), commit.seen_rejects, commit.repeats
+        )
+        size = 0
+        for file in files:
+            size += _size(file)
+            if begun and (file in failed or size > _BATCH_BYTES or not self._query.together):
+                break
+            try:
+                one = opening.begin(file, zone, known, open_files)
             except UserError as error:
-                raise _SpoiledError(file, error) from error
-        result.skipped = account.skipped
-        result.problem = f"{file.name}: {reader.problem}" if reader.problem else None
+                begun.append(self._failed(file, error))
+                continue
+            if any(isinstance(other, Begun) and opening.alike(one, other) for other in begun):
+                break  # how far the other was read is only known once it was
+            begun.append(one)
+        return begun
+
+    def _end(self, commit: _Commit, done: Begun) -> Result:
+        """Note in the commit how far a file was read."""
+        result, reader, bookmark = done.reading.result, done.reading.reader, done.bookmark
+        result.skipped = done.reading.account.skipped
+        result.problem = f"{done.file.name}: {reader.problem}" if reader.problem else None
         result.read = True
         result.held = reader.held
         result.already = bool(bookmark.size) and not reader.consumed
         commit.size += reader.consumed
-        self._cover(commit, file, result)
+        self._cover(commit, done.file, result)
         if reader.consumed:
-            new = bookmarks.marks_for(bookmark, reader, marks, file)
+            marks = Over(commit.marks, commit.seen)
+            new = bookmarks.marks_for(bookmark, reader, marks, done.file)
             commit.marks |= new
         return result
-
-    def _reader(self, stream: BufferedIOBase, bookmark: Bookmark, ends: Ends) -> Reader:
-        """Return what reads on from a bookmark."""
-        record = self._form.record.pattern if self._form.record else None
-        line = bookmark.lines + (not bookmark.inside_line)
-        return Reader(stream, record, line, bookmark.tail, ends)
-
-    def _describe(self, file: LogFile, zone: str | None) -> dict[str, Any]:
-        """Tell the format's query about the file; return that.
-
-        Raises:
-            UserError: the file is gone.
-        """
-        try:
-            changed = file.path.stat().st_mtime
-        except OSError as error:
-            raise UserError(f"{file.name}: cannot be read: {error.strerror}") from None
-        known = {
-            "file": file.name,
-            "emitter": file.emitter,
-            "zone": zone or self._form.zone,
-            "file_time": datetime.fromtimestamp(changed, UTC),
-        }
-        formats.describe_file(self._con, **known)
-        return known
-
-    def _read(self, reader: Reader, reading: _Reading, progress: Progress) -> None:
-        """Run the format's query over a file's records; what is a row goes one way, what is not the other."""
-        broken: list[UserError] = []
-
-        def records() -> Iterator[Any]:
-            try:
-                for chunk in reader.chunks():
-                    yield from reading.account.feed(chunk).batches()
-                    progress(self._before + reading.commit.size + reader.consumed)
-            except UserError as error:  # DuckDB would make it an error of its own
-                broken.append(error)
-
-        self._con.register("raw_records", pa.RecordBatchReader.from_batches(SCHEMA, records()))
-        self._con.execute(formats.RECORDS_VIEW)
-        try:
-            with closing(
-                ahead(database.batches(self._con, formats.query(self._form)), 2)
-            ) as batches:
-                for batch in batches:
-                    rows = reading.account.take(batch)
-                    fresh = pa.array(reading.repeats.fresh(rows)) if reading.repeats else None
-                    reading.result.count(rows["ts"], self._now, fresh)
-                    reading.commit.rows.write(rows if fresh is None else rows.filter(fresh))
-                    self._reject(reading, int(batch["line"][-1].as_py()) if batch.num_rows else 0)
-        except duckdb.Error as error:
-            why = str(error).partition("\n")[0]
-            place = f"{self._form.source.path}:{self._form.source.query_line}"
-            raise UserError(f"{place}: on {reading.result.file}: {why}") from None
-        if broken:
-            raise broken[0]
-        self._reject(reading, None)
-
-    def _reject(self, reading: _Reading, upto: int | None) -> None:
-        """Keep what turned out to be no row, but for lines that a crashed run kept already."""
-        for lines, reasons, texts in reading.account.settle(upto):
-            constant = {
-                **reading.known,
-                "ts": self._now,
-                "format": self._form.name,
-                DAY: self._now.astimezone(UTC).date(),
-            }
-            columns = {
-                name: pa.repeat(pa.scalar(value, REJECT_SCHEMA.field(name).type), len(lines))
-                for name, value in constant.items()
-            }
-            columns |= {"line": pa.array(lines), "reason": reasons, "text": texts}
-            rejects = pa.record_batch(columns)
-            fresh = np.ones(len(lines), bool)
-            if reading.repeats:
-                again = reading.known["file_time"] if reading.kept else None
-                fresh = reading.repeats.fresh_rejects(rejects, again)
-            reading.result.rejects += int(fresh.sum())
-            reading.result.repeated += int((~fresh).sum())
-            reading.commit.rejects.write(rejects.filter(pa.array(fresh & (lines > reading.kept))))
 
     def _cover(self, commit: _Commit, file: LogFile, result: Result) -> None:
         """Note what a reading proves."""
@@ -305,18 +245,8 @@ class Ingest:
             commit.readings.commit(readings.marks(form))
 
 
-def _same(file: LogFile, opened: Callable[[], BufferedIOBase], head: bytes) -> None:
-    """Make sure that a file's name stood for the same bytes all the while it was read.
-
-    Raises:
-        UserError: it was rotated or truncated under the reader.
-    """
-    if file.ends is Ends.WHOLE or not head:
-        return
+def _size(file: LogFile) -> int:
     try:
-        with opened() as stream:
-            again = stream.read(len(head))
-    except UserError:
-        again = b""
-    if again != head:
-        raise ChangedError(f"{file.name}: was rotated or truncated while it was read")
+        return file.path.stat().st_size
+    except OSError:
+        return 0

@@ -15,3 +15,10 @@ class Form(StrEnum):
     JSON = "json"
     MARKDOWN = "markdown"
     PARQUET = "parquet"
+
+
+class Supervisor(StrEnum):
+    """Who can keep `schedule` running, by the file that it is told with."""
+
+    SYSTEMD = "systemd"
+    LAUNCHD = "launchd"

@@ -77,6 +77,10 @@ def every(text: str) -> timedelta | Cron:
     """
     words = text.split()
     if not (5 <= len(words) <= 6 and _CRON_PART.match(words[0])):  # noqa: PLR2004 - five fields, and a zone
+        if "*" in words:
+            raise UserError(
+                f'"{text}" is no cron line; it has five fields and may end in a zone: "0 6 * * 1-5 Europe/Berlin"'
+            )
         return period(text)
     for (what, low, high, names), field in zip(_CRON, words, strict=False):
         if not _cron_field(field.lower(), low, high, names.split()):
@@ -100,6 +104,37 @@ def _cron_field(field: str, low: int, high: int, names: list[str]) -> bool:
         if any(not low <= end <= high for end in ends) or ends != sorted(ends):
             return False
     return True
+
+
+def cron_fields(line: str) -> list[str]:
+    """Return the five fields of a cron line as ``*`` or as lists of numbers; weekdays by name.
+
+    >>> cron_fields("*/20 1-3 * jan,12 5-7")
+    ['0,20,40', '1,2,3', '*', '1,12', 'fri,sat,sun']
+    """
+    found = []
+    for (*_, low, high, names), field in zip(_CRON, line.lower().split(), strict=True):
+        words = names.split()
+        numbers = sorted({n for part in field.split(",") for n in _numbers(part, low, high, words)})
+        if low == 0 and words:
+            numbers = list(dict.fromkeys(number % len(words) for number in numbers))
+        shown = [words[n] if low == 0 and words else str(n) for n in numbers]
+        found.append("*" if field == "*" else ",".join(shown))
+    return found
+
+
+def _numbers(part: str, low: int, high: int, names: list[str]) -> range:
+    """Return the numbers of one part of a field: ``*``, ``3``, ``1-5`` or ``mon-fri``, each with a step or without."""
+    match = _CRON_PART.fullmatch(part)
+    if match is None:
+        raise ValueError(part)
+    first, last, step = match.groups()
+    ends = [
+        names.index(word) + low if word in names else int(word) for word in (first, last) if word
+    ]
+    begin = ends[0] if ends else low
+    end = ends[1] if ends[1:] else high if step or not ends else begin
+    return range(begin, end + 1, int(step or 1))
 
 
 def zone(text: str) -> str:

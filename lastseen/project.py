@@ -41,6 +41,11 @@ class Project:
         return self.root / ".lastseen.lock"
 
     @property
+    def schedule_lock(self) -> Path:
+        """The file that whoever runs all its jobs holds."""
+        return self.root / ".lastseen.schedule.lock"
+
+    @property
     def spool(self) -> Path:
         """Where pulled bytes wait to be read."""
         return self.root / "spool"

@@ -30,6 +30,8 @@ HELD = 4_000_000
 """Rows of one commit whose hashes are held for the files that come after; then the commit ends."""
 _PLACE = ("file", "line", DAY)
 """Columns that tell where an event was read, not which one it is."""
+_FEW = 36
+"""Spans that are looked up together though there may be times between them."""
 _FAR = 1 << 61
 """A time further from 1970 than this would overflow; none such is in any lake."""
 
@@ -38,6 +40,8 @@ _FAR = 1 << 61
 class _Kind:
     """Rows that are told apart by the same columns."""
 
+    columns: list[str]
+    """What is looked at."""
     hashed: pl.Expr
     which: pl.Expr
     """Finds them among all rows."""
@@ -74,7 +78,8 @@ class Repeats:
         self._held = 0
 
     def _kind(self, columns: Sequence[str], which: pl.Expr) -> _Kind:
-        return _Kind(pl.struct(columns).hash(self._seed).alias("hash"), which.alias("mine"))
+        hashed = pl.struct(columns).hash(self._seed).alias("hash")
+        return _Kind(list(dict.fromkeys(["ts", *columns])), hashed, which.alias("mine"))
 
     @property
     def full(self) -> bool:
@@ -96,14 +101,18 @@ class Repeats:
         Args:
             batch: Arrow rows, all with a time, in the order of the file.
         """
-        rows = pl.DataFrame(batch.select(list(self._schema))).cast(pl.Schema(self._schema))
-        fresh = np.ones(len(rows), bool)
+        fresh = np.ones(batch.num_rows, bool)
+        rest = fresh.copy()
         for kind in self._kinds:
-            places = np.flatnonzero(rows.select(kind.which)["mine"].to_numpy())
-            if len(places):
-                some = rows if len(places) == len(rows) else rows[places]
-                self._look_up(kind, some["ts"].to_physical().to_numpy())
-                fresh[places] = self._new_of(kind.known, some.select(kind.hashed))
+            if rest.any():
+                rows = pl.DataFrame(batch.select(kind.columns))
+                shown = rows.cast({name: self._schema[name] for name in kind.columns}).select(
+                    kind.hashed, kind.which, pl.col("ts").to_physical()
+                )
+                places = np.flatnonzero(shown["mine"].to_numpy())
+                self._look_up(kind, shown["ts"].to_numpy()[places])
+                fresh[places] = self._new_of(kind.known, shown["hash"].to_numpy()[places])
+                rest[places] = False
         return fresh
 
     def fresh_rejects(self, batch: Any, again: datetime | None = None) -> Mask:
@@ -122,13 +131,13 @@ class Repeats:
             if files := self._lake.files(REJECTS):
                 known.add(_hashes(files, dict(_polars(REJECT_SCHEMA)), mine, hashed))
         rows = pl.DataFrame(batch.select(["file", "emitter", "text"])).cast(pl.String)
+        hashes = rows.select(hashed)["hash"].to_numpy()
         if again:
-            return ~self._rejects[again].strike(rows.select(hashed)["hash"].to_numpy())
-        return self._new_of(self._rejects[None], rows.select(hashed))
+            return ~self._rejects[again].strike(hashes)
+        return self._new_of(self._rejects[None], hashes)
 
-    def _new_of(self, known: Tally, hashed: pl.DataFrame) -> Mask:
+    def _new_of(self, known: Tally, hashes: Hashes) -> Mask:
         """Say which of some hashes are not known, and hold those for the files that come after."""
-        hashes = hashed["hash"].to_numpy()
         fresh = ~known.strike(hashes)
         self._held += int(fresh.sum())
         if self.full:
@@ -139,10 +148,7 @@ class Repeats:
 
     def _look_up(self, kind: _Kind, times: Ints) -> None:
         """Make known what the lake has of about these times."""
-        near = np.clip(times, -_FAR, _FAR)
-        buckets = np.setdiff1d(
-            np.concatenate([near - MARGIN, near + MARGIN]) // BUCKET, kind.buckets
-        )
+        buckets = np.setdiff1d(_buckets(times), kind.buckets)
         if not len(buckets):
             return
         kind.buckets = np.union1d(kind.buckets, buckets)
@@ -162,6 +168,17 @@ class Repeats:
     @cached_property
     def _files(self) -> "_Files":
         return _Files.of(self._lake, self._form)
+
+
+def _buckets(times: Ints) -> Ints:
+    """Return the spans of time in or near which some times are; also those between, where these are few."""
+    if not len(times):
+        return times
+    near = np.clip(times, -_FAR, _FAR)
+    first, last = (near.min() - MARGIN) // BUCKET, (near.max() + MARGIN) // BUCKET
+    if last - first < _FEW:
+        return np.arange(first, last + 1)
+    return np.unique(np.concatenate([near - MARGIN, near + MARGIN]) // BUCKET)
 
 
 @dataclass(frozen=True)

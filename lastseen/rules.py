@@ -1,23 +1,24 @@
 """Reads ``rules/``; a rule over its window gives findings."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from lastseen import database, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.options import SEVERITIES
-from lastseen.period import period, spell
+from lastseen.period import Cron, every, period, spell
 from lastseen.project import Project
 from lastseen.sqlfile import SqlFile
 from lastseen.views import Views, Window
 
+T = TypeVar("T")
 REQUIRED = ("title", "severity", "window", "alert")
 FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
 CAUSES = (
@@ -26,6 +27,8 @@ CAUSES = (
     "lock-contention", "request-storm", "not-now", "queue-blocked", "command-failed", "declaration-stuck",
     "verification-stalled", "server-error", "clock-skew", "collection-gap",
 )  # fmt: skip
+EVERY = "5 minutes"
+"""How often a rule runs that does not say."""
 COLUMNS = ("host", "since", "until")
 """What every rule's query returns; any other column is evidence."""
 
@@ -47,6 +50,8 @@ class Rule:
     """A clause for several findings at once, as the first sentence of a report has it."""
     rows: str | None = None
     """The view or table that holds the rows behind a finding; in brackets, the columns that they share with it."""
+    every: timedelta | Cron = timedelta(minutes=5)
+    """How often it is worth running."""
 
     @property
     def name(self) -> str:
@@ -107,14 +112,19 @@ def parse(file: SqlFile) -> Rule:
         raise UserError(
             f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}'
         )
-    try:
-        window = period(file["window"])
-    except UserError as error:
-        raise UserError(f"{file.at('window')}: {error}") from None
     return Rule(
-        file, file["title"], file["severity"], window, file["alert"], explains,
-        file.fields.get("together"), file.fields.get("rows"),
+        file, file["title"], file["severity"], _read(file, "window", period), file["alert"], explains,
+        file.fields.get("together"), file.fields.get("rows"), _read(file, "every", every, EVERY),
     )  # fmt: skip
+
+
+def _read(file: SqlFile, field: str, read: Callable[[str], T], default: str | None = None) -> T:
+    """Read a field's value; what is wrong with it is told with its line."""
+    text = file[field] if default is None else file.fields.get(field, default)
+    try:
+        return read(text)
+    except UserError as error:
+        raise UserError(f"{file.at(field)}: {error}") from None
 
 
 def check(

@@ -9,8 +9,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from lastseen.config import ZONE, Place, Reader
-from lastseen.errors import UserError
+from lastseen.config import ZONE, Place, Reader, nearest
+from lastseen.errors import Problem, UserError
 from lastseen.period import Cron
 from lastseen.sources import KINDS, Source
 
@@ -67,7 +67,7 @@ class Schedule:
     tidy: timedelta | Cron = NIGHTLY
     """When the lake is tidied."""
     at_once: int = 4
-    """Jobs that run at the same time."""
+    """Sources that are pulled at the same time."""
     ping: str | None = None
     """A URL to ask for after each good night, so that its silence is noticed."""
     ping_env: str | None = None
@@ -95,27 +95,6 @@ class Settings:
     schedule: Schedule = Schedule()
 
 
-TEMPLATE = """\
-# lastseen.toml: everything in it is optional. Times are UTC unless they carry a zone.
-
-[lake]
-path = "lake"            # where the tables are, relative to this file
-# keep = "90 days"       # `lastseen tidy` drops older days; left out, everything is kept
-
-# What is normal. Rules take their thresholds from here, never from a number inside a query.
-[policy]
-# heartbeat = { period = "10 seconds", grace = "5 minutes" }
-# pending_after = "15 minutes"
-# verifying_after = "2 hours 6 minutes"
-# collection_after = "1 hour"
-
-# Nearer wins: a platform over all hosts, a host over its platform.
-# [policy.windows]
-# heartbeat = { period = "10 seconds", grace = "30 minutes" }
-# [policy.host."mac-015"]
-# pending_after = "45 minutes"
-"""
-
 _POLICY = tuple(f.name for f in fields(Policy))
 _SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -135,7 +114,11 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        what = str(error)[: where.start()] if where else str(error)
+        raise UserError(str(Problem(path, int(where[1]) if where else 0, what))) from None
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}") from None
     reader = Reader(path, text)
     settings = _settings(reader, data)
@@ -190,25 +173,39 @@ def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str,
 
 
 def _sources(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Source]]:
+    folders: dict[str, str] = {}
     for name in sections:
         place = ("sources", name)
-        values = dict(reader.table(place, sections))
-        if not _NAME.fullmatch(name):
-            reader.problem(place, f"a source's name is letters, digits, - and _; '{name}' is not")
-            continue
-        kind = values.pop("kind", None)
-        if kind not in KINDS:
-            given = "kind is missing" if kind is None else f"there is no kind '{kind}'"
-            where = place if kind is None else (*place, "kind")
-            reader.problem(where, f"{given}; known are {', '.join(KINDS)}")
-            continue
         before = len(reader.problems)
-        source = reader.read(KINDS[kind], place, values, name=name)
-        if source.zone is not None:
-            reader.value((*place, "zone"), ZONE, source.zone)
-        for key, what in source.problems() if len(reader.problems) == before else ():
+        values = dict(reader.table(place, sections))
+        kind = values.pop("kind", None)
+        if len(reader.problems) > before:
+            continue
+        if not _NAME.fullmatch(name):
+            what = "letters, digits, '.', - and _, the first a letter or digit, 64 at most"
+            reader.problem(place, f"a source's name is {what}; '{name}' is not")
+        if (twin := folders.setdefault(name.lower(), name)) != name:
+            reader.problem(place, f"'{name}' and '{twin}' would share a folder of the spool")
+        if kind is None:
+            reader.problem(place, f"kind is missing; known are {', '.join(KINDS)}")
+        elif not isinstance(kind, str) or kind not in KINDS:
+            what = f"there is no kind '{kind}'; {nearest(str(kind), list(KINDS))}"
+            reader.problem((*place, "kind"), what)
+        else:
+            yield name, _source(reader, place, KINDS[kind], values)
+
+
+def _source(reader: Reader, place: Place, kind: type[Source], values: dict[str, Any]) -> Source:
+    """Read one source; what a wrong key would have said is not missed as well."""
+    before = len(reader.problems)
+    source = reader.read(kind, place, values, name=place[-1])
+    if source.zone is not None:
+        reader.value((*place, "zone"), ZONE, source.zone)
+    sound = len(reader.problems) == before
+    for key, what in source.problems():
+        if sound or (key in values and reader.sound((*place, key))):
             reader.problem((*place, key), what)
-        yield name, _placed(reader, place, source)
+    return _placed(reader, place, source)
 
 
 def _placed(reader: Reader, place: Place, source: Source) -> Source:

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
+from lastseen import addresses
 from lastseen.period import Cron
+from lastseen.rhythm import following
 
 Problems = Iterator[tuple[str, str]]
 """A key, and what is wrong with it."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LEAST = timedelta(seconds=10)
 """A source is asked no more often than this: starting to ask takes a second."""
 
@@ -47,8 +47,23 @@ class Source:
         """Yield what is wrong with it beyond each key by itself."""
         if isinstance(self.every, timedelta) and self.every < LEAST:
             yield "every", f"every must be at least {int(LEAST.total_seconds())} seconds"
+        if isinstance(self.every, Cron) and self._never(self.every):
+            yield "every", f'every never comes: no month has the days of "{self.every.line}"'
         if not 0 <= self.retries <= 100:  # noqa: PLR2004 - more would outlast any deadline
             yield "retries", "retries must be from 0 to 100"
+        for key, value in vars(self).items():
+            if (isinstance(value, tuple) and "" in value) or (value == "" and key not in _NEEDED):
+                yield key, f"{key} must not hold an empty text; leave it out"
+
+    @staticmethod
+    def _never(rhythm: Cron) -> bool:
+        """Say whether a cron line names the 30th of February; others need no look at the calendar."""
+        limits_days = not rhythm.line.split()[2].startswith("*")
+        return limits_days and following(rhythm, datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+_NEEDED = ("url", "path")
+"""Keys that are empty where they are missing, which their kind says better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +90,21 @@ class Command(Source):
 
     kind = "command"
     command: tuple[str, ...] = ()
-    """The program and its arguments, not a line for a shell; ``{since}``, ``{until}`` and ``{cursor}``
-    stand for where the last pull ended."""
+    """The program and its arguments, not a line for a shell.
+
+    ``{since}`` and ``{until}`` stand for the window, as RFC 3339 in UTC; ``{since:%Y-%m-%d %H:%M:%S}`` is
+    written as strftime would. ``{cursor}`` stands for the ``__CURSOR`` of the last line of JSON that the program
+    printed; an argument that holds it is left out until there is one. Any exit status but 0 is a failure.
+    """
     preset: str | None = None
     """A command that comes with lastseen: ``unified_log`` or ``journald``."""
     since: timedelta = timedelta(days=1)
     """How far back the first pull looks."""
     overlap: timedelta = timedelta(minutes=5)
-    """How far each window reaches back into the one before; what comes twice is kept once."""
+    """How far each window reaches back into the one before; what comes twice is kept once.
+
+    More than a clock of what is asked may be behind this machine's, and than its log is late.
+    """
 
     @property
     def repeats(self) -> bool:
@@ -183,7 +205,8 @@ class Fleet(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        yield from self._url_problems()
+        if wrong := addresses.wrong_with_api(self.url):
+            yield "url", wrong
         if bool(self.token_env) == bool(self.token_file):
             yield (
                 "token_env",
@@ -193,23 +216,6 @@ class Fleet(Source):
             yield "per_page", "per_page must be from 1 to 1000"
         if not 1 <= self.at_once <= 32:  # noqa: PLR2004 - lastseen must not be the request storm it looks for
             yield "at_once", "at_once must be from 1 to 32"
-
-    def _url_problems(self) -> Problems:
-        parts = urlsplit(self.url)
-        if not parts.hostname:
-            yield "url", 'url is missing: url = "https://fleet.example.com"'
-        elif parts.username or parts.password:
-            yield (
-                "url",
-                "url must not hold a name or a password; the token goes into token_env or token_file",
-            )
-        elif parts.scheme != "https" and not (
-            parts.scheme == "http" and parts.hostname in LOOPBACK
-        ):
-            yield (
-                "url",
-                "url must begin with https://, for the token goes there; http:// is for this machine only",
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,13 +235,9 @@ class Bucket(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        if not re.match(r"[a-z][a-z0-9+.-]*://", self.url):
-            yield "url", 'url is missing or has no scheme: url = "s3://bucket/prefix/"'
-        elif urlsplit(self.url).password:
-            yield (
-                "url",
-                "url must not hold a password; the store's client finds its own credentials",
-            )
+        yield from _one_host("url", self.url)
+        if wrong := addresses.wrong_with_store(self.url):
+            yield "url", wrong
         secret = re.compile(
             r"secret|password|token|(?<!_)key$|connection_string|sas", re.IGNORECASE
         )
@@ -260,7 +262,7 @@ class Inbox(Source):
     settle: timedelta = timedelta(minutes=1)
     """A file changed more recently than this may still be on its way."""
     then: str = "keep"
-    """What becomes of a file that was read: ``keep`` or ``delete``."""
+    """What becomes of a file that was read: ``keep`` or ``delete``, with all of an archive that is no log."""
     max_files: int = 10_000
     """Files that one archive may hold."""
     max_megabytes: int = 4096
@@ -274,12 +276,18 @@ class Inbox(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
+        yield from _one_host("path", self.path)
         if not self.path:
             yield "path", 'path is missing: path = "inbox/{host}"'
         if self.then not in ("keep", "delete"):
             yield "then", 'then is "keep" or "delete"'
         if self.max_files < 1 or self.max_megabytes < 1:
             yield "max_files", "max_files and max_megabytes must be at least 1"
+
+
+def _one_host(key: str, value: str) -> Problems:
+    if value.count("{host}") > 1:
+        yield key, f"{key} may hold {{host}} once"
 
 
 KINDS: Mapping[str, type[Source]] = {

@@ -6,7 +6,7 @@ runs went. Another process may read while one writes (write-ahead log).
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,20 +54,21 @@ class Run:
 class State:
     """The open file. One object serves one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, opens: Callable[[Path], sqlite3.Connection] | None = None
+    ) -> None:
         """Open the file, and make it where it is not there.
+
+        Args:
+            path: The file.
+            opens: How it is opened; left out, for reading and writing.
 
         Raises:
             UserError: it cannot be opened, or is no SQLite file (exit code 4).
         """
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self.db.execute("pragma journal_mode = wal")
-            self.db.execute("pragma synchronous = full")
-            if self.db.execute("pragma user_version").fetchone() == (0,):
-                self.db.executescript(_SCHEMA)
+            self.db = (opens or _for_writing)(path)
         except sqlite3.Error as error:
             raise UserError(
                 f"{path}: cannot be opened: {error}; move it away: what is in the lake stays",
@@ -104,6 +105,33 @@ class State:
                 row,
             )
 
+    def keep(self, run: Run, key: str) -> None:
+        """Keep how a good run went, and drop a part of the detail of the good one noted before it.
+
+        For what is large, and of use only until the next run has it anew.
+        """
+        self.note(run)
+        with self.change() as db:
+            db.execute(
+                "update run set detail = json_remove(detail, '$.' || ?) where id = ("
+                "select id from run where kind = ? and name = ? and problem is null order by id desc limit 1 offset 1)",
+                (key, run.kind, run.name),
+            )
+
+    def kept(self, kind: str, name: str) -> Run | None:
+        """Return the good run of a job that was noted last, whatever the clock said then."""
+        where = "kind = ? and name = ? and problem is null"
+        found = self.runs(where, (kind, name), limit=1, order="id desc")
+        return found[0] if found else None
+
+    def forget(self, before: datetime) -> None:
+        """Forget the runs that finished before a moment; the newest of each job stays."""
+        with self.change() as db:
+            db.execute(
+                "delete from run where finished < ? and id not in (select max(id) from run group by kind, name)",
+                (stamp(before),),
+            )
+
     def last(
         self, kind: str, name: str, *, good: bool = False, until: datetime | None = None
     ) -> Run | None:
@@ -113,12 +141,16 @@ class State:
         return found[0] if found else None
 
     def runs(
-        self, where: str = "true", values: Sequence[object] = (), limit: int = 100
+        self,
+        where: str = "true",
+        values: Sequence[object] = (),
+        limit: int = 100,
+        order: str = "finished desc, id desc",
     ) -> list[Run]:
         """Return runs, the newest first."""
         query = (
             f"select kind, name, started, finished, problem, detail from run where {where} "
-            "order by finished desc, id desc limit ?"
+            f"order by {order} limit ?"
         )
         return [
             Run(kind, name, moment(started), moment(finished), problem, json.loads(detail))
@@ -141,6 +173,64 @@ class State:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def look(path: Path) -> State:
+    """Open the file for reading alone; where there is none, nothing was ever noted.
+
+    It waits for no writer, changes nothing, and needs no right to write.
+
+    Raises:
+        UserError: it cannot be opened, or is no SQLite file (exit code 4).
+    """
+    return State(path, _for_reading)
+
+
+def _for_writing(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = full")
+        if not _made(db):
+            db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _for_reading(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        return _empty()
+    try:
+        return _opened(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # Who may not make the files that SQLite wants beside it can read it as one that nobody writes.
+        return _opened(path, "immutable=1")
+
+
+def _opened(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
+    try:
+        made = _made(db)
+    except sqlite3.Error:
+        db.close()
+        raise
+    if made:
+        return db
+    db.close()
+    return _empty()
+
+
+def _empty() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.executescript(_SCHEMA)
+    return db
+
+
+def _made(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("pragma user_version").fetchone() != (0,))
 
 
 def stamp(when: datetime) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from lastseen import coverage, database, sqlfile
+from lastseen import coverage, database, source_states, sqlfile, state
 from lastseen.columns import REJECT_SCHEMA, agree
 from lastseen.errors import Problem, UserError
 from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
@@ -69,6 +69,9 @@ class Views:
         self._window: Window | None = None
         self._since = since.date() if since else None
         self._tables(lake, settings, schemas)
+        with state.look(project.state) as known:
+            states = source_states.read(known, settings.sources, now)
+        self._make("source_states", source_states.query(states))
         self.window(Window(now - timedelta(days=1), now))
         self._shared(project)
         self._reveal()

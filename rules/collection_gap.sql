@@ -11,11 +11,22 @@
 -- missing where most hosts like it have theirs. Until it is back, nothing can be said of what it
 -- would have told: not that all is well, and not that a host is silent. A log that is only
 -- written to when something happens is not judged, nor the own log of a host that is silent or
--- asleep itself. A central log that is gone is told of for the week that rules look back; a
--- host's own log for a window, since hosts are retired. Look first at whoever collects it, then
--- at the disk and the clock of the machine.
+-- asleep itself. A log that a source brings is judged up to the source's last good pull: it is
+-- not late before the source is due, and where the source fails, `source_failing` says so and why.
+-- A central log that is gone is told of for the week that rules look back; a host's own log for
+-- a window, since hosts are retired. Look first at whoever collects it, then at the disk and the
+-- clock of the machine.
 --
 with
+    asked as (
+        select l.format, l.emitter, max(s.last_good) as until
+        from logs as l
+        join
+            source_states as s
+            on list_contains(s.formats, l.format)
+            and (s.host is null or s.host = l.emitter)
+        group by l.format, l.emitter
+    ),
     stopped as (
         select
             if(covers = 'host', l.emitter, null) as host,
@@ -30,8 +41,9 @@ with
             || strftime(l.until, '%Y-%m-%d %H:%M UTC') as what
         from logs as l
         join policy as p on p.scope = 'all'
+        left join asked as a on a.format = l.format and a.emitter is not distinct from l.emitter
         where
-            getvariable('until') - l.until > p.collection_after
+            coalesce(a.until, getvariable('until')) - l.until > p.collection_after
             and (l.until >= getvariable('since') or l.covers = 'fleet')
             and l.steady
             and (

@@ -14,7 +14,8 @@ from lastseen import formats
 from lastseen.project import Project
 
 COMMANDS = (
-    "add", "check", "connect", "demo", "gaps", "init", "lint", "pull", "replay", "report", "sql", "tidy",
+    "add", "check", "connect", "demo", "gaps", "init", "lint", "pull", "replay", "report",
+    "run", "schedule", "sql", "tidy",
 )  # fmt: skip
 
 

@@ -1,13 +1,18 @@
 """What the READMEs say is so: commands, fields, views, and the output of the first screen."""
 
 import re
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from lastseen import formats, rules, sqlfile
 from lastseen.cli.app import app
+from lastseen.period import period
 from lastseen.project import shipped
+from lastseen.sources import KINDS, Source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,6 +61,34 @@ def test_every_shipped_format_and_rule_is_listed_in_the_readme() -> None:
     ]
 
     assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def keys_told(first: str) -> dict[str, str]:
+    """The keys of the table of README's sources whose heading begins so, and what they are unless told."""
+    text = README[README.index("### Sources") : README.index("### What is normal")]
+    lines = text[text.index(f"| {first}") :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines]
+    return {name: default for keys, default in cells for name in re.findall(r"`(\w+)`", keys)}
+
+
+def test_every_key_of_any_source_stands_in_the_readme() -> None:
+    own = {field.name for field in fields(Source)} - {"name"} | {"kind"}
+
+    assert keys_told("of any kind").keys() == own
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_key_of_a_kind_stands_in_the_readme_with_its_default(kind: str) -> None:
+    common = {field.name for field in fields(Source)}
+    own = {field.name: field.default for field in fields(KINDS[kind]) if field.name not in common}
+    told = keys_told(f"`{kind}`:")
+
+    assert told.keys() == own.keys()
+    for key, default in own.items():
+        if told[key] and isinstance(default, timedelta):
+            assert period(told[key]) == default
+        elif told[key] and isinstance(default, int):
+            assert told[key] == str(default).lower()
 
 
 def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) -> None:

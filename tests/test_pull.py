@@ -9,7 +9,7 @@ import pytest
 from conftest import Runner
 from support import TINY, ingest_format, lake_of, lines_of, messages, rows, tiny
 
-from lastseen import collect
+from lastseen import arrivals, collect
 from lastseen.errors import Exit
 from lastseen.lake import Lake
 from lastseen.project import Project
@@ -237,7 +237,7 @@ def test_lines_are_counted_from_where_the_unit_begins(tiny_project: Project) -> 
 def test_what_was_fetched_waits_where_another_writes_to_the_lake(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect, "_WAIT", timedelta(seconds=0.1))
+    monkeypatch.setattr(arrivals, "_WAIT", timedelta(seconds=0.1))
     unit(tiny_project, tiny(1))
     with Path(tiny_project.lock).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

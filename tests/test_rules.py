@@ -1,6 +1,7 @@
 """Every rule finds what it should: `tests/rules/RULE/CASE/` holds logs as they would be added.
 
-A `HOST/` inside a case holds that host's own logs, `lastseen.toml` its policy. `findings.json` says at what
+A `HOST/` inside a case holds that host's own logs, `lastseen.toml` its policy and its sources, `runs.json` how
+the pulls of these went. `findings.json` says at what
 moment the rule judges (`now`) and what it must say: each finding is a claim about a host. A case called
 `fires…` has findings, one called `quiet…` has none: it looks the same and is harmless, or nobody can know.
 `pytest --update-golden` writes the findings of a case whose `now` is there: read them before you commit.
@@ -21,10 +22,12 @@ from lastseen.hostpath import HOST
 from lastseen.intake import Request
 from lastseen.period import moment, rfc3339
 from lastseen.project import CONFIG, Project, shipped
+from lastseen.state import Run, State
 from lastseen.workspace import Workspace
 
 CASES = Path(__file__).parent / "rules"
 EXPECTED = "findings.json"
+RUNS = "runs.json"
 WRITTEN = datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()
 """When each log was last changed, for formats that take the year from it."""
 
@@ -127,6 +130,23 @@ def test_the_same_moment_gives_the_same_findings(asked: Project, run: Runner) ->
     assert run(*words).out == first
 
 
+def test_a_failed_source_makes_no_host_silent(asked: Project, run: Runner) -> None:
+    """Fleet's log is not collected since 07:40; whether its hosts checked in since, nobody knows."""
+    case = CASES / "source_failing/fires_central_log_not_collected"
+    add(case, asked, moment("2026-03-10T10:05:00Z", datetime.now(UTC)))
+
+    told = json.loads(
+        run("-C", asked.root, "check", "--json", "--now", "2026-03-10T10:05:00Z").out
+    )["findings"]
+    states = run(
+        "-C", asked.root, "sql", "--format", "csv", "--now", "2026-03-10T10:05:00Z",
+        "select host, state from host_states order by host",
+    ).out  # fmt: skip
+
+    assert [(one["rule"], one["host"]) for one in told] == [("source_failing", None)]
+    assert states.splitlines() == ["host,state", "mac-031,unknown", "mac-032,unknown"]
+
+
 def found(case: Path, project: Project, now: datetime) -> list[dict[str, Any]]:
     """Add a case's logs to a project of its own and ask its rule."""
     space = add(case, project, now)
@@ -144,14 +164,15 @@ def found(case: Path, project: Project, now: datetime) -> list[dict[str, Any]]:
 
 
 def add(case: Path, project: Project, now: datetime) -> Workspace:
-    """Add a case's logs and its policy; each line must be a row."""
-    logs = [
-        path for path in case.rglob("*") if path.is_file() and path.name not in {EXPECTED, CONFIG}
-    ]
+    """Add a case's logs, its policy, and how its pulls went; each line must be a row."""
+    own = {EXPECTED, CONFIG, RUNS}
+    logs = [path for path in case.rglob("*") if path.is_file() and path.name not in own]
     for path in logs:
         os.utime(path, (WRITTEN, WRITTEN))
     if (case / CONFIG).exists():
         project.config.write_bytes((case / CONFIG).read_bytes())
+    if (case / RUNS).exists():
+        note_runs(project, json.loads((case / RUNS).read_text(encoding="utf-8")))
     here = [str(path) for path in sorted(logs) if path.parent == case]
     paths = [*here, *([str(case / HOST / "*")] if len(here) < len(logs) else [])]
     space = Workspace.open(project.root)
@@ -159,3 +180,11 @@ def add(case: Path, project: Project, now: datetime) -> Workspace:
     assert [(r.file, r.problem or r.rejects) for r in results if r.problem or r.rejects] == []
     assert sum(result.rows for result in results) > 0
     return space
+
+
+def note_runs(project: Project, runs: list[dict[str, Any]]) -> None:
+    """Note runs as they are in `runs.json`: a `Run` each, its times as RFC 3339."""
+    with State(project.state) as state:
+        for run in runs:
+            times = {key: datetime.fromisoformat(run[key]) for key in ("started", "finished")}
+            state.note(Run(**{"kind": "pull", **run, **times}))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lastseen import lock, settings
+from lastseen import lock, template
 from lastseen.cli.app import Json, Now, app, judged
 from lastseen.errors import Exit, UserError
 
@@ -34,7 +34,7 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) ->
     if target.exists():
         raise UserError(f"{target}: is there already; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
-    target.write_text(settings.TEMPLATE, encoding="utf-8")
+    target.write_text(template.TEMPLATE, encoding="utf-8")
     print(f"{target}: made. Next: lastseen -C {folder} add YOUR_LOGS")
 
 
