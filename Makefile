@@ -30,6 +30,7 @@ bench: .venv/dev .venv/wheel ## the numbers of the README, as ratios against nam
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/commits.py
 	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/fleet_api.py
 
 clean: ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

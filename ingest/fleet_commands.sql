@@ -7,10 +7,11 @@
 --
 -- Pages of `GET /commands`, as snapshot lines or bare, and the table that `fleetctl get
 -- mdm-commands` prints, whose lines carry no time of their own: `ts` is the file's, and TIME is
--- `updated_at`. One row a command and host; the same command comes back in every snapshot until
--- it scrolls out. A status of NULL (empty in older Fleet, `Pending` in newer) is a command the
--- host has not answered. `NotNow` is an answer too: the Mac is asleep or locked and will be asked
--- again. The list lacks `DeviceLock` unless it is asked for by type.
+-- `updated_at`. One row a command and host; the same command comes back in every page until it
+-- scrolls out, while a pull keeps it once for each status it had. A status of NULL (empty in
+-- older Fleet, `Pending` in newer) is a command the host has not answered. `NotNow` is an answer
+-- too: the Mac is asleep or locked and will be asked again. The list lacks `DeviceLock` unless
+-- it is asked for by type.
 --
 with
     parsed as (

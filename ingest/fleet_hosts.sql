@@ -15,7 +15,8 @@
 -- time. "Online" tells of osquery alone: `seen_time` is moved by osquery,
 -- `last_mdm_checked_in_at` by MDM. Dates before 2001-01-02 mean never and are NULL. A team is
 -- called fleet since 2026; both are read. `host` is the hostname, which is what the other logs
--- name; all other names have their columns.
+-- name; all other names have their columns. A `request` that ends in `#incomplete` is the first
+-- page of a list that broke off: a host of its later pages need not be gone.
 --
 with
     pages as (

@@ -211,4 +211,5 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "newest": max((one.until for one in pulled.results if one.until), default=None),
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
+        "notes": pulled.outcome.notes,
     }

@@ -117,6 +117,8 @@ def pulled_table(pulled: Sequence[Pulled]) -> None:
     for one in pulled:
         for problem in one.problems:
             say(f"error: {one.source}: {terminal.harmless(problem)}")
+        for note in one.outcome.notes:
+            say(f"note: {one.source}: {terminal.harmless(note)}")
         if one.outcome.absent:
             absent = terminal.harmless(", ".join(sorted(one.outcome.absent)[:_NAMED]))
             more = f" and {len(one.outcome.absent) - _NAMED} more" * (

@@ -1,12 +1,13 @@
 """What lastseen.toml may say of a source, one dataclass a kind."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from lastseen import addresses
+from lastseen import addresses, targets
+from lastseen.errors import UserError
 from lastseen.period import Cron
 from lastseen.rhythm import following
 
@@ -127,6 +128,13 @@ def _either(command: tuple[str, ...], preset: str | None) -> Problems:
         yield "preset", f"there is no preset '{preset}'; known are {', '.join(PRESETS)}"
 
 
+def _unless_read(key: str, read: Callable[[str], object], text: str) -> Problems:
+    try:
+        read(text)
+    except UserError as error:
+        yield key, f"{key}: {error}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ssh(Source):
     """Commands and files of many hosts, over SSH."""
@@ -170,6 +178,14 @@ class Ssh(Source):
             yield "paths", "say either paths or a command; two sources may name the same hosts"
         if not 1 <= self.at_once <= 1000:  # noqa: PLR2004 - each takes a socket and some memory
             yield "at_once", "at_once must be from 1 to 1000"
+        if not 1 <= self.port <= 65_535:  # noqa: PLR2004 - the last port there is
+            yield "port", "port must be from 1 to 65535"
+        for host in self.hosts:
+            yield from _unless_read("hosts", targets.target, host)
+        if self.user is not None:
+            yield from _unless_read("user", targets.target, f"{self.user}@host")
+        if self.jump is not None:
+            yield from _unless_read("jump", targets.chain, self.jump)
         if self.known_hosts is not None and self.known_hosts.lower() in (
             "any",
             "none",

@@ -975,7 +975,7 @@ def _answer(host: Host, when: datetime, counter: int, name: str, body: dict[str,
 # --- Snapshots of Fleet's API ---------------------------------------------------------------------
 
 
-def _page(when: datetime, request: str, body: dict[str, Any]) -> Line:
+def _page(when: datetime, request: str, body: object) -> Line:
     return when, pack({"pulled_at": rfc(when), "source": "fleet", "request": request, "body": body})
 
 
@@ -1163,6 +1163,110 @@ def _command_row(command: Command, when: datetime) -> dict[str, str]:
         "request_type": command.kind,
         "hostname": command.host.name,
     } | ({"name": command.profile} if command.profile else {})
+
+
+def fleet_activities() -> list[Line]:
+    """Return each time what was done since the time before, the newest first."""
+    done = [_activity(number, *one) for number, one in enumerate(_DONE)]
+    lists = []
+    for before, when in zip([START, *hourly()], hourly(), strict=False):
+        new = [row for row in reversed(done) if rfc(before) <= row["created_at"] < rfc(when)]
+        request = "/api/v1/fleet/activities?page=0&per_page=100&order_key=id&order_direction=desc"
+        if new:
+            lists.append(_page(when, request, {"activities": new}))
+    return lists
+
+
+_DONE: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    # when, what, and to whom
+    ("11:44:50", "created_macos_profile", {"profile_name": "Screen lock"}),
+    ("16:20:15", "created_macos_profile", {"profile_name": "Printers"}),
+    (
+        "05:40:20",
+        "fleet_enrolled",
+        {
+            "host_id": HOST["linux-02"].ident,
+            "host_serial": HOST["linux-02"].serial,
+            "host_display_name": "linux-02",
+        },
+    ),
+    ("07:30:04", "edited_macos_profile", {"profile_name": "Printers"}),
+    (
+        "09:13:03",
+        "transferred_hosts",
+        {"host_ids": [14, 15], "team_id": 3, "team_name": "FileVault"},
+    ),
+)
+
+
+def _activity(number: int, clock: str, kind: str, details: dict[str, Any]) -> dict[str, Any]:
+    by_fleet = kind == "fleet_enrolled"
+    actor = {
+        "actor_full_name": "Fleet" if by_fleet else "Ada Admin",
+        "actor_id": None if by_fleet else 1,
+        "actor_email": "" if by_fleet else "ada@example.com",
+    }
+    rest = {"type": kind, "fleet_initiated": by_fleet, "details": details}
+    return {"created_at": rfc(at(clock)), "id": 410 + number, **actor, **rest}
+
+
+def fleet_apns() -> list[Line]:
+    """Return what Fleet's push certificate was, each hour."""
+    body = {
+        "common_name": f"APSP:{uuid('push').lower()}",
+        "serial_number": str(draw(10**17, 10**18, "push")),
+        "issuer": "Apple Application Integration 2 Certification Authority",
+        "renew_date": rfc(PUSH_CERTIFICATE_ENDS),
+    }
+    return [_page(when, "/api/v1/fleet/apns", body) for when in hourly()]
+
+
+def fleet_db_locks() -> list[Line]:
+    """Return the lock waits that were seen when somebody looked: after the refetch, for two minutes."""
+    asked = ("09:11:40", "09:12:20", "09:13:00", "09:13:40", "09:14:20")
+    return [_page(at(clock), "/debug/db/locks", _waits(at(clock))) for clock in asked]
+
+
+def _waits(when: datetime) -> list[dict[str, Any]]:
+    thread = draw(9000, 9400, "thread", when)
+    waits = [
+        {
+            "waiting_trx_id": str(draw(88_000_000, 89_000_000, "trx", name)),
+            "waiting_thread": thread + number,
+            "waiting_query": "DELETE FROM host_software WHERE host_id = ? AND software_id IN (?)",
+            "blocking_trx_id": str(draw(88_000_000, 89_000_000, "trx", "transfer")),
+            "blocking_thread": thread - 7,
+            "blocking_query": "UPDATE hosts SET team_id = ? WHERE id IN (?)",
+        }
+        for number, (clock, name, error, took, *_) in enumerate(LOCKED)
+        if at(clock[:8]) - timedelta(seconds=float(took[:-1])) <= when <= at(clock[:8])
+    ]
+    for wait in waits[1:]:
+        del wait["blocking_query"]
+    return waits
+
+
+def fleet_errors() -> list[Line]:
+    """Return the kinds of errors that Fleet kept, whenever one of them grew."""
+    lines = []
+    for when in hourly():
+        kinds: dict[str, list[datetime]] = {}
+        for clock, _, error, *_ in LOCKED:
+            kinds.setdefault(error, []).append(at(clock[:8]))
+        kinds[EXPIRED] = list(every(at("08:40:53"), END, minutes=5))
+        now = {why: [t for t in times if t <= when] for why, times in kinds.items()}
+        if any(now.values()):
+            body = [_kept(why, times) for why, times in now.items() if times]
+            lines.append(_page(when, "/debug/errors?flush=false", body))
+    return lines
+
+
+def _kept(why: str, times: list[datetime]) -> dict[str, Any]:
+    wraps = "sending push notification" if why == EXPIRED else "error in query ingestion"
+    stack = ["github.com/fleetdm/fleet/v4/server/contexts/ctxerr.Handle (ctxerr.go:262)"]
+    seen_at = {"timestamp": rfc(times[0])}
+    chain = [{"message": why}, {"message": wraps, "data": seen_at, "stack": stack}]
+    return {"count": str(len(times)), "chain": chain}
 
 
 # --- Logs that live on a host ---------------------------------------------------------------------
@@ -1557,6 +1661,10 @@ def samples() -> dict[str, str]:
         "fleet_hosts.ndjson": fleet_hosts,
         "fleet_profiles.ndjson": fleet_profiles,
         "fleet_commands.ndjson": fleet_commands,
+        "fleet_activities.ndjson": fleet_activities,
+        "fleet_apns.ndjson": fleet_apns,
+        "fleet_db_locks.ndjson": fleet_db_locks,
+        "fleet_errors.ndjson": fleet_errors,
     }
     agents = ("mac-012", "mac-014", "mac-018", "linux-02", "win-01")
     found = {name: text(log()) for name, log in central.items()}

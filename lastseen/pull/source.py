@@ -46,6 +46,8 @@ class Outcome:
     """By the file's name, what tells that a file read to its end has not changed since."""
     problems: list[str] = field(default_factory=list)
     """What failed, a sentence each; the rest was done."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know of though nothing failed: a part that this token may not ask for, a sentence each."""
     wanted: int = 0
     """Hosts or objects that were asked for, where that can be counted."""
     skipped: int = 0

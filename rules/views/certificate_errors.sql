@@ -20,6 +20,10 @@ with
                 'fleet_hosts',
                 'fleet_profiles',
                 'fleet_commands',
+                'fleet_activities',
+                'fleet_apns',
+                'fleet_db_locks',
+                'fleet_errors',
                 'mysql_error'
             )
             and (

@@ -1,29 +1,44 @@
 -- title: One row a host, as it was last known, with the policy that holds for it
 -- once:  yes
 --
--- From Fleet's newest snapshot before the window's end; a host that was on a page of the list and
--- is on none since that page was pulled again has been deleted, and is not here. A host that only
--- its own log tells of has no more than its name. Where there is no inventory at all, whoever
--- checked in is a host. The policy columns are the nearest that lastseen.toml says: the host's,
--- else its platform's, else everyone's. Phones and tablets have no osquery, so no heartbeat
--- unless lastseen.toml says so.
+-- From Fleet's newest snapshot before the window's end. A host that was on the list of hosts and
+-- of which nothing came since that list was pulled again has been deleted, and is not here: a
+-- list begins with its first page, whichever page the host was on, for a host that is deleted
+-- moves all others nearer to the front. A first page whose request ends in `#incomplete` begins
+-- no list. A host that only its own log tells of has no more than its name. Where there is no
+-- inventory at all, whoever checked in is a host. The policy columns are the nearest that
+-- lastseen.toml says: the host's, else its platform's, else everyone's. Phones and tablets have
+-- no osquery, so no heartbeat unless lastseen.toml says so.
 --
 with
+    named as (
+        select
+            *,
+            if(
+                regexp_matches(request, '/hosts([?#]|$)'),
+                regexp_replace(
+                    request, '[?&](page|per_page|order_key|order_direction)=[^&#]*|#.*', '', 'g'
+                ),
+                null
+            ) as list,
+            not regexp_matches(request, '[?&]page=0*[1-9]|#') as begins
+        from fleet_hosts
+        where ts <= getvariable('until')
+    ),
     snapshots as (
         select
             *,
             if(
-                regexp_matches(request, '/hosts(\?|$)'), max(ts) over (partition by request), null
-            ) as page_ts
-        from fleet_hosts
-        where ts <= getvariable('until')
+                list is null, null, max(ts) filter (where begins) over (partition by list)
+            ) as list_ts
+        from named
     ),
     latest as (
-        select *, arg_max(page_ts, ts) over (partition by host) as its_page_ts
+        select *, arg_max(list_ts, ts) over (partition by host) as its_list_ts
         from snapshots
         qualify row_number() over (partition by host order by ts desc) = 1
     ),
-    inventory as (select * from latest where its_page_ts is null or its_page_ts <= ts),
+    inventory as (select * from latest where its_list_ts is null or its_list_ts <= ts),
     others as (
         select distinct host
         from contacts
