@@ -455,7 +455,7 @@ def test_run_goes_on_after_a_failure_and_says_so(app: Project) -> None:
 
     assert ran.code == 3
     lines = ran.out.splitlines()
-    assert [line.split()[0] for line in lines] == ["pull", "check", "report", "tidy"]
+    assert [line.split()[0] for line in lines] == ["pull", "check", "report", "tidy:"]
     assert "failed after" in lines[0]
     assert "report nightly: done" in lines[2]
 
