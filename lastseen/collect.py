@@ -212,4 +212,5 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
         "notes": pulled.outcome.notes,
+        "skipped": pulled.outcome.skipped,
     }
