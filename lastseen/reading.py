@@ -49,10 +49,12 @@ class Reading:
 class BrokenFileError(Exception):
     """A file could not be read to its end, or its format's query not be run on it."""
 
-    def __init__(self, place: int, why: UserError) -> None:
+    def __init__(self, place: int, why: UserError, *, certain: bool = True) -> None:
         super().__init__(str(why))
+        self.certain = certain
+        """It was that one, and no other."""
         self.place = place
-        """Which of the files it was, counted from 0."""
+        """Which of the files it was, counted from 0; of a query, one of them: the stream runs ahead of its rows."""
         self.why = why
 
 
@@ -103,7 +105,8 @@ class Query:
             why = str(error).partition("\n")[0]
             where = f"{self._form.source.path}:{self._form.source.query_line}"
             file = readings[place].result.file
-            raise BrokenFileError(place, UserError(f"{where}: on {file}: {why}")) from None
+            failure = UserError(f"{where}: on {file}: {why}")
+            raise BrokenFileError(place, failure, certain=len(readings) == 1) from None
         except UserError as error:
             raise BrokenFileError(sorter.place, error) from error
         if broken:
