@@ -101,17 +101,21 @@ class Query:
                 for batch in batches:
                     sorter.take(batch)
         except duckdb.Error as error:
-            place = stream.place
-            why = str(error).partition("\n")[0]
-            where = f"{self._form.source.path}:{self._form.source.query_line}"
-            file = readings[place].result.file
-            failure = UserError(f"{where}: on {file}: {why}")
-            raise BrokenFileError(place, failure, certain=len(readings) == 1) from None
+            raise self._failed(error, readings, stream.place) from None
         except UserError as error:
             raise BrokenFileError(sorter.place, error) from error
         if broken:
             raise broken[0]
         sorter.end()
+
+    def _failed(
+        self, error: duckdb.Error, readings: Sequence[Reading], place: int
+    ) -> BrokenFileError:
+        """Say where the query failed, and on which file."""
+        why = str(error).partition("\n")[0]
+        where = f"{self._form.source.path}:{self._form.source.query_line}"
+        failure = UserError(f"{where}: on {readings[place].result.file}: {why}")
+        return BrokenFileError(place, failure, certain=len(readings) == 1)
 
 
 _VIEW = "create or replace temp view records as select file, emitter, line, text from raw_records"
