@@ -1,7 +1,7 @@
 """Kills `lastseen pull` again and again while logs grow and rotate, and counts every line afterwards.
 
-Prints a table; ends with 1 where a line was lost or repeated, or a table could not be opened. Seeded: what is
-written, and when the kills come, is the same each time, as far as the machine's clock lets it.
+Prints a table; ends with 1 where a line was lost or repeated or not covered, or a table could not be opened.
+Seeded: what is written, and when the kills come, is the same each time, as far as the machine's clock lets it.
 """
 
 import argparse
@@ -202,13 +202,16 @@ class Verdict:
     broken: int = 0
     rejects_lost: int = 0
     rejects_repeated: int = 0
+    covered: int = 0
+    """Lines that the coverage says were read."""
     problems: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Whether everything is there once."""
         wrong = self.lost, self.repeated, self.rejects_lost, self.rejects_repeated
-        return not any(wrong) and not self.problems
+        covered = self.covered == self.lines + self.broken
+        return covered and not any(wrong) and not self.problems
 
 
 def command(root: Path, *words: str) -> list[str]:
@@ -300,6 +303,7 @@ def _count(root: Path, writer: Writer, verdict: Verdict) -> None:
     verdict.rejects_lost, verdict.rejects_repeated = _differences(
         broken, _texts(root, "rejects", "text")
     )
+    verdict.covered = _texts(root, "coverage", "unnest(range(rows + rejects))").total()
 
 
 def _texts(root: Path, table: str, column: str) -> Counter[str]:
@@ -332,11 +336,12 @@ def main() -> None:
             verdict = torment(Path(name).resolve(), options.kills, options.seed)
     print(
         "| killed | ended before | commits | log files | lines | lost | repeated "
-        "| broken lines | lost | repeated |\n"
-        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        "| broken lines | lost | repeated | covered |\n"
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         f"| {verdict.kills} | {verdict.ended} | {verdict.commits} | {verdict.files} "
         f"| {verdict.lines:,} | {verdict.lost} | {verdict.repeated} "
-        f"| {verdict.broken} | {verdict.rejects_lost} | {verdict.rejects_repeated} |"
+        f"| {verdict.broken} | {verdict.rejects_lost} | {verdict.rejects_repeated} "
+        f"| {verdict.covered:,} |"
     )
     for problem in verdict.problems:
         print(problem, file=sys.stderr)

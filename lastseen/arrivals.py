@@ -1,6 +1,7 @@
 """Reads what sources brought into the lake: logs where they are, and what waits in the spool."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from lastseen.ingest import Ingest
 from lastseen.logfile import LogFile, Result
 from lastseen.pull.source import Outcome
 from lastseen.pull.spool import Spool, Unit
-from lastseen.sources import Source
+from lastseen.source import Source
 from lastseen.unpack import open_bytes
 from lastseen.workspace import Workspace
 
@@ -75,22 +76,14 @@ def _known(
     space: Workspace, forms: Mapping[str, Format], items: list[Arrival]
 ) -> Iterator[tuple[LogFile, str]]:
     """Yield the formats of files that were begun: the next lines alone could look like another's."""
-    tables = [name for name in space.lake.tables() if name in forms]
-    marks = {name: space.lake.marks(name) for name in tables}
+    tables = {name: space.lake.marks(name) for name in space.lake.tables() if name in forms}
     for item in items:
         if item.format or item.unit:
             continue
-        for name in tables:
-            try:
-                bookmark, stream = bookmarks.find(
-                    partial(open_bytes, item.file.path), marks[name], item.file
-                )
-            except UserError:
-                break
-            stream.close()
-            if bookmark.key:
+        with suppress(UserError):  # whoever reads it will tell
+            name = bookmarks.begun(partial(open_bytes, item.file.path), tables, item.file)
+            if name:
                 yield item.file, name
-                break
 
 
 def settle(spool: Spool, items: list[Arrival], results: list[Result], outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from typing import IO
 
 from lastseen.errors import Exit
 from lastseen.period import spell
+from lastseen.project import VARIABLE
 
 _PATIENCE = timedelta(minutes=1)
 """How long a process that is over its deadline has to end by itself."""
@@ -60,14 +61,18 @@ class Ended:
 class Children:
     """The processes that run now. Threads may share it."""
 
-    def __init__(self, root: Path, patience: timedelta = _PATIENCE) -> None:
+    def __init__(
+        self, root: Path, patience: timedelta = _PATIENCE, config: Path | None = None
+    ) -> None:
         """Begin with none.
 
         Args:
             root: The project's folder.
+            config: What they read in place of its lastseen.toml, once it is there.
             patience: How long one that is over its deadline has to end by itself.
         """
         self._root = root
+        self._config = config
         self._patience = patience.total_seconds()
         # Of the kind that its holder may take again: a signal may come while a process is begun.
         self._lock = RLock()
@@ -125,6 +130,8 @@ class Children:
         # -P: a folder of the project that is called like a module must not stand in for it.
         command = [sys.executable, "-P", "-m", "lastseen", "-C", str(self._root), *words]
         environment = {key: value for key, value in os.environ.items() if key not in _OURS}
+        if self._config and self._config.is_file():
+            environment[VARIABLE] = str(self._config)
         with self._lock:
             if self.stopping:
                 return None

@@ -17,7 +17,7 @@ from lastseen.pull import fetch
 from lastseen.pull import source as pulling
 from lastseen.pull.source import Outcome, Told
 from lastseen.pull.spool import Spool
-from lastseen.sources import Source
+from lastseen.source import Source
 from lastseen.state import Run, State
 from lastseen.workspace import Workspace
 
@@ -74,7 +74,7 @@ def chosen(space: Workspace, names: Sequence[str] | None, now: datetime) -> list
 
 
 def _due(state: State, source: Source, now: datetime) -> bool:
-    last = state.last("pull", source.name)
+    last = state.last("pull", source.name, until=now)
     following = rhythm.following(source.every, last.started) if last else now
     return following is not None and following <= now
 
@@ -212,4 +212,5 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
         "notes": pulled.outcome.notes,
+        "skipped": pulled.outcome.skipped,
     }

@@ -6,7 +6,10 @@ only, so a table that is written often lists and reads more of them with each co
 
 import json
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -44,10 +47,38 @@ def _read(log: Path, version: int) -> dict[str, int] | None:
         names, numbers = (known.field(key).to_pylist() for key in ("appId", "version"))
         found = dict(zip(names, numbers, strict=True))
     for number in range(start + 1, version + 1):
-        for line in (log / _FORM.format(number, "json")).read_bytes().splitlines():
-            if b'"txn"' in line and (entry := json.loads(line).get("txn")):
-                found[entry["appId"]] = entry["version"]
+        found |= _commit(log, number).transactions
     return found
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one commit says beside the files that it adds and removes."""
+
+    transactions: Mapping[str, int]
+    info: Mapping[str, Any]
+    """What its writer says of it, notes of its own included."""
+
+
+def commits(root: Path, version: int) -> Iterator[Commit]:
+    """Yield a table's commits up to a version, the newest first, until one was deleted."""
+    for number in range(version, -1, -1):
+        try:
+            yield _commit(root / "_delta_log", number)
+        except FileNotFoundError:
+            return
+
+
+def _commit(log: Path, version: int) -> Commit:
+    transactions: dict[str, int] = {}
+    info: dict[str, Any] = {}
+    for line in (log / _FORM.format(version, "json")).read_bytes().splitlines():
+        if b'"txn"' in line or b'"commitInfo"' in line:
+            entry = json.loads(line)
+            info |= entry.get("commitInfo", {})
+            if told := entry.get("txn"):
+                transactions[told["appId"]] = told["version"]
+    return Commit(transactions, info)
 
 
 def trim(root: Path) -> None:

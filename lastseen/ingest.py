@@ -8,8 +8,8 @@ from functools import partial
 
 import duckdb
 
-from lastseen import bookmarks, coverage, formats, opening
-from lastseen.bookmarks import Beside, Bookmark, Marks, Over
+from lastseen import bookmarks, coverage, formats, opening, recovery
+from lastseen.bookmarks import Beside, Marks, Over
 from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
 from lastseen.errors import UserError
@@ -19,7 +19,6 @@ from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import LogFile, Result
 from lastseen.opening import Begun, ChangedError, Known
 from lastseen.reading import BrokenFileError, Query
-from lastseen.recovery import Uncovered
 from lastseen.repeats import Repeats
 
 Progress = Callable[[int], None]
@@ -39,11 +38,9 @@ class _Commit:
     readings: Writer
     seen: Marks
     seen_rejects: Beside
-    uncovered: Uncovered
     repeats: Repeats
     marks: dict[str, int] = field(default_factory=dict)
     """How far files will have been read, once this is committed."""
-    cover_marks: dict[str, int] = field(default_factory=dict)
     covered: list[Covered] = field(default_factory=list)
     size: int = 0
     """Bytes of log read for it."""
@@ -55,6 +52,10 @@ class _SpoiledError(Exception):
     def __init__(self, file: LogFile, why: UserError) -> None:
         super().__init__(str(why))
         self.file = file
+
+
+class _AgainError(Exception):
+    """One of several files broke off; which one is found by reading each by itself."""
 
 
 class Ingest:
@@ -70,6 +71,8 @@ class Ingest:
         self._schema = formats.schema(con, form)
         self._query = Query(con, form, now)
         self._before = 0
+        self._apart: set[LogFile] = set()
+        """Files that are read by themselves, though others of the format are read together."""
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
         """Read what is new in files, a commit for every few of them.
@@ -95,6 +98,8 @@ class Ingest:
                 failed[spoiled.file] = self._failed(spoiled.file, spoiled)
                 failed[spoiled.file].changed = isinstance(spoiled.__cause__, ChangedError)
                 continue
+            except _AgainError:
+                continue
             yield from results
             done += len(results)
 
@@ -113,14 +118,12 @@ class Ingest:
             self._lake.writer(COVERAGE, coverage.SCHEMA) as readings,
         ):
             name = self._form.name
-            covered = Beside(readings.marks(), name)
             commit = _Commit(
                 rows,
                 rejects,
                 readings,
                 rows.marks(),
                 Beside(rejects.marks(), name),
-                Uncovered(self._con, self._lake, self._form, covered, self._now),
                 Repeats(self._lake, name, self._form.key, self._schema),
             )
             told = partial(self._report, progress, commit)
@@ -168,6 +171,9 @@ class Ingest:
                     [one.reading for one in mine], commit.rows, commit.rejects, progress
                 )
             except BrokenFileError as error:
+                if not error.certain:
+                    self._apart |= {one.file for one in mine}
+                    raise _AgainError from error
                 raise _SpoiledError(mine[error.place].file, error.why) from error.why
             for one in mine:
                 try:
@@ -189,11 +195,13 @@ class Ingest:
         known = Known(
             self._form, Over(commit.marks, commit.seen), commit.seen_rejects, commit.repeats
         )
-        size = 0
+        size, last_alone = 0, False
         for file in files:
             size += _size(file)
-            if begun and (file in failed or size > _BATCH_BYTES or not self._query.together):
+            alone = file in self._apart or not self._query.together
+            if begun and (file in failed or size > _BATCH_BYTES or alone or last_alone):
                 break
+            last_alone = alone
             try:
                 one = opening.begin(file, zone, known, open_files)
             except UserError as error:
@@ -213,22 +221,16 @@ class Ingest:
         result.held = reader.held
         result.already = bool(bookmark.size) and not reader.consumed
         commit.size += reader.consumed
-        self._cover(commit, done.file, bookmark, result)
+        self._cover(commit, done.file, result)
         if reader.consumed:
             marks = Over(commit.marks, commit.seen)
             new = bookmarks.marks_for(bookmark, reader, marks, done.file)
             commit.marks |= new
-            commit.cover_marks |= new
         return result
 
-    def _cover(self, commit: _Commit, file: LogFile, bookmark: Bookmark, result: Result) -> None:
-        """Note what a reading proves, and first what one before it proved and did not come to note."""
+    def _cover(self, commit: _Commit, file: LogFile, result: Result) -> None:
+        """Note what a reading proves."""
         form = self._form
-        known_before = bool(bookmark.key) and not bookmark.marks().keys() & commit.marks.keys()
-        before = commit.uncovered.reading(bookmark, file) if known_before else None
-        if before:
-            commit.covered.append(before)
-            commit.cover_marks |= bookmark.marks()
         if not result.already:
             commit.covered.append(
                 Covered(
@@ -245,12 +247,15 @@ class Ingest:
 
     def _finish(self, commit: _Commit) -> None:
         """Commit rejects, then rows, then coverage: what is claimed as covered is always there."""
+        form = self._form.name
+        readings = recovery.uncovered(commit.rows, commit.seen, commit.readings.marks(), form)
         if commit.marks:
+            readings = readings.and_then(commit.covered)
             commit.rejects.commit(commit.seen_rejects.names(commit.marks))
-            commit.rows.commit(commit.marks)
-        if commit.cover_marks:
-            commit.readings.write(coverage.batch(commit.covered, self._now))
-            commit.readings.commit(commit.seen_rejects.names(commit.cover_marks))
+            commit.rows.commit(commit.marks | readings.marks(), note=readings.note())
+        if readings.covered:
+            commit.readings.write(coverage.batch(readings.covered, self._now))
+            commit.readings.commit(readings.marks(form))
 
 
 def _size(file: LogFile) -> int:

@@ -7,10 +7,11 @@ them, so a caller looks at the bookmark first and writes only what is new, under
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -181,12 +182,18 @@ class Writer:
         self._parts = PartWriter(self._root, self.schema)
         return self._closed
 
-    def commit(self, marks: Mapping[str, int], replaces: Sequence[str] = ()) -> None:
+    def commit(
+        self,
+        marks: Mapping[str, int],
+        replaces: Sequence[str] = (),
+        note: Mapping[str, str] | None = None,
+    ) -> None:
         """Make the rows and the bookmarks seen, at once, in place of files that they replace.
 
         Args:
             marks: Bookmarks by name.
             replaces: Paths of Parquet files of the table, as ``Lake.files`` gives them.
+            note: What else the commit itself is to say, by name.
 
         Raises:
             UserError: the disk is full, or the table cannot be written.
@@ -205,7 +212,9 @@ class Writer:
                 mode="append",
                 schema=table.schema(),
                 partition_by=[DAY],
-                commit_properties=_properties(marks),
+                commit_properties=CommitProperties(
+                    dict(note or {}), app_transactions=list(starmap(Transaction, marks.items()))
+                ),
                 post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             )
             self._closed = []
@@ -222,6 +231,11 @@ class Writer:
     def marks(self) -> Marks:
         """Return the table's bookmarks as they were when this began."""
         return Marks(self._root, self._table)
+
+    def history(self) -> Iterator[deltalog.Commit]:
+        """Yield the table's commits as far as the log still holds them, the newest first."""
+        if self._table is not None:
+            yield from deltalog.commits(self._root, self._table.version())
 
     def _ready(self) -> DeltaTable:
         """Return the table with at least these columns, made where it is not there."""
@@ -246,23 +260,16 @@ class Writer:
 
 def _removed(root: Path, paths: Sequence[str], *, changes: bool) -> list[RemoveAction]:
     now = int(time.time() * 1000)
-    relative = [str(Path(path).relative_to(root.resolve())) for path in paths]
+    relative = [Path(path).relative_to(root.resolve()) for path in paths]
     return [
         RemoveAction(
-            path, data_change=changes, deletion_timestamp=now, partition_values=_values(path)
+            str(path),
+            data_change=changes,
+            deletion_timestamp=now,
+            partition_values={DAY: path.parent.name.removeprefix(f"{DAY}=")},
         )
         for path in relative
     ]
-
-
-def _values(path: str) -> dict[str, str | None]:
-    return {DAY: Path(path).parent.name.removeprefix(f"{DAY}=")}
-
-
-def _properties(marks: Mapping[str, int]) -> CommitProperties:
-    return CommitProperties(
-        app_transactions=[Transaction(app_id=key, version=value) for key, value in marks.items()]
-    )
 
 
 def damaged(path: Path, why: object) -> UserError:

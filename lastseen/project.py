@@ -1,5 +1,6 @@
 """Where the content is: what comes with the tool, and a user's own files over it."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from lastseen.errors import UserError
 
 PACKAGE = Path(__file__).parent
 CONFIG = "lastseen.toml"
+VARIABLE = "LASTSEEN_CONFIG"
+"""The environment variable that names another file to be read as lastseen.toml."""
 
 
 def shipped() -> Path:
@@ -24,11 +27,18 @@ class Project:
     """A folder with a ``lastseen.toml`` and, where the user has any, content of their own."""
 
     root: Path
+    given: Path | None = None
+    """What is read in place of its lastseen.toml."""
 
     @property
     def config(self) -> Path:
         """The configuration; it need not be there."""
-        return self.root / CONFIG
+        return self.given or self.root / CONFIG
+
+    @property
+    def accepted(self) -> Path:
+        """The configuration that `lastseen schedule` goes by: lastseen.toml as it last was right."""
+        return self.root / ".lastseen.accepted.toml"
 
     @property
     def out(self) -> Path:
@@ -73,12 +83,15 @@ def find(start: Path) -> Project:
     """Return the project of a folder: the nearest one above with a ``lastseen.toml``, else the folder.
 
     Raises:
-        UserError: the folder is not there.
+        UserError: the folder is not there, or the file that the environment names in place of lastseen.toml.
     """
+    given = Path(os.environ[VARIABLE]).absolute() if os.environ.get(VARIABLE) else None
+    if given and not given.is_file():
+        raise UserError(f"{given}: no such file, though {VARIABLE} names it")
     if not start.is_dir():
         raise UserError(f"{start}: no such folder; `lastseen init {start}` makes a project there")
     here = start.resolve()
     for folder in (here, *here.parents):
         if (folder / CONFIG).is_file():
-            return Project(folder)
-    return Project(here)
+            return Project(folder, given)
+    return Project(here, given)

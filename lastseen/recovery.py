@@ -1,7 +1,8 @@
 """What a run that crashed between its commits left undone, and the next run makes good.
 
 A reading is three commits: its rejects, its rows, its coverage. The bookmark of the rows is the one that
-counts; the other two tables keep copies of it, and a copy that differs tells where the run ended.
+counts. The table of rejects keeps a copy of it, and a copy that differs tells where the run ended; what is to
+go into the coverage stands in the commit of the rows.
 """
 
 import json
@@ -14,16 +15,15 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from lastseen import bookmarks, coverage, database
-from lastseen.bookmarks import Beside, Bookmark
+from lastseen import bookmarks, database
+from lastseen.bookmarks import Beside, Bookmark, Marks
 from lastseen.columns import REJECT_SCHEMA
 from lastseen.coverage import Covered
-from lastseen.formats import Format
-from lastseen.lake import REJECTS, Lake, unwritable
+from lastseen.lake import REJECTS, Lake, Writer, unwritable
 from lastseen.logfile import LogFile
 from lastseen.parquet import DAY
+
+_COVERS = "covers"
 
 
 def rejects_kept(
@@ -49,67 +49,48 @@ def rejects_kept(
     return kept.lines - grown
 
 
+@dataclass(frozen=True)
 class Uncovered:
-    """Finds readings whose rows are in the lake and whose coverage is not."""
+    """Readings that go into the coverage after their rows; the commit of the rows carries them too."""
 
-    def __init__(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        lake: Lake,
-        form: Format,
-        marks: Beside,
-        now: datetime,
-    ) -> None:
-        self._con = con
-        self._lake = lake
-        self._form = form
-        self._marks = marks
-        self._now = now
+    number: int
+    """Names that commit, as a bookmark in both tables."""
+    covered: list[Covered]
 
-    def reading(self, bookmark: Bookmark, file: LogFile) -> Covered | None:
-        """Return what was read of a file and never noted as covered; None where all was.
+    def and_then(self, covered: list[Covered]) -> "Uncovered":
+        """Return these and more of them, for a commit that is about to be made."""
+        return Uncovered(max(time.time_ns(), self.number + 1), [*self.covered, *covered])
 
-        Args:
-            bookmark: How far its rows are there.
-            file: The file; rows that it gave under another name are not found.
-        """
-        if not bookmark.key or bookmark.noted(self._marks):
-            return None
-        if file.unit:
-            lines = f"line >= {file.line}"
-        else:
-            after = self._marks[f"{bookmark.key}.lines"] or 0
-            lines = f"line > {after} and line <= {bookmark.lines}"
-        mine = f"file = {database.literal(file.name)} and {lines}"
-        sound = (
-            f"ts >= {database.literal(coverage.EARLIEST)} and "
-            f"ts <= {database.literal(self._now + coverage.AHEAD)}"
-        )
-        span = f"min(ts) filter ({sound}) as since, max(ts) filter ({sound}) as until"
-        rows = self._one(self._form.name, f"select {span}, count(*) as found", mine)
-        rejected = f"{mine} and format = {database.literal(self._form.name)}"
-        rejects = self._one(REJECTS, "select count(*) as found", rejected)
-        if not rows.get("found"):
-            return None
-        return Covered(
-            self._form.name,
-            self._form.covers,
-            file.emitter,
-            file.name,
-            rows["since"],
-            rows["until"],
-            rows["found"],
-            rejects.get("found", 0),
-        )
+    def marks(self, form: str | None = None) -> dict[str, int]:
+        """Return the bookmark of the commit, as the format's table has it or, for a format, the coverage."""
+        return {f"{form}.{_COVERS}" if form else _COVERS: self.number}
 
-    def _one(self, table: str, select: str, where: str) -> dict[str, Any]:
-        """Return the one row of a question to a table; nothing where the table has no files."""
-        files = self._lake.files(table)
-        if not files:
-            return {}
-        query = f"{select} from {database.parquet(files)} where {where}"
-        (row,) = self._con.sql(query).to_arrow_table().to_pylist()
-        return dict(row)
+    def note(self) -> dict[str, str]:
+        """Return what the commit of the rows carries."""
+        return {_COVERS: json.dumps([asdict(one) for one in self.covered], default=str)}
+
+
+def uncovered(rows: Writer, seen: Marks, noted: Marks, form: str) -> Uncovered:
+    """Return the readings whose rows a crashed run committed and whose coverage it did not.
+
+    Args:
+        rows: The format's table, to which nothing was committed yet.
+        seen: The bookmarks in it.
+        noted: Those in the coverage.
+        form: The format's name.
+    """
+    number = seen[_COVERS] or 0
+    if number == (noted[f"{form}.{_COVERS}"] or 0):
+        return Uncovered(number, [])
+    for commit in rows.history():
+        if commit.transactions.get(_COVERS) == number and (note := commit.info.get(_COVERS)):
+            return Uncovered(number, [_covered(one) for one in json.loads(note)])
+    return Uncovered(number, [])  # it is so long ago that the log was shortened: nothing is claimed
+
+
+def _covered(stored: dict[str, Any]) -> Covered:
+    times = {key: stored[key] and datetime.fromisoformat(stored[key]) for key in ("since", "until")}
+    return Covered(**{**stored, **times})
 
 
 @dataclass(frozen=True)

@@ -140,10 +140,7 @@ class Repeats:
         """Say which of some hashes are not known, and hold those for the files that come after."""
         fresh = ~known.strike(hashes)
         self._held += int(fresh.sum())
-        if self.full:
-            self._new = []
-        else:
-            self._new.append((known, hashes[fresh]))
+        self._new.append((known, hashes[fresh]))
         return fresh
 
     def _look_up(self, kind: _Kind, times: Ints) -> None:

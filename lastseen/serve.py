@@ -1,5 +1,6 @@
 """``lastseen schedule``: keeps the timetable of a project going until it is told to stop."""
 
+import shutil
 import signal
 import sys
 import time
@@ -9,13 +10,14 @@ from datetime import timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from lastseen import jobs, lock, service, work
+from lastseen import jobs, lock, service, settings, work
 from lastseen.children import Children
 from lastseen.errors import UserError
+from lastseen.lake import unwritable
 from lastseen.period import spell
 from lastseen.project import Project
 from lastseen.schedule import Timetable, clock
-from lastseen.work import Work
+from lastseen.work import Plan, Work
 
 Tell = Callable[[str], None]
 _LOOK = 2.0
@@ -28,10 +30,10 @@ def serve(project: Project, tell: Tell) -> None:
     Raises:
         UserError: lastseen.toml or a rule is wrong, or another process does this already (exit code 75).
     """
-    children = Children(project.root)
+    children = Children(project.root, config=project.accepted)
     does = Work(project, children, tell, clock)
     with lock.writing(project.schedule_lock, "schedule"), _signals() as inbox:
-        plan = work.load(project)
+        plan = _accept(project)
         timetable = Timetable(project, does, plan)
         tell(f"{len(plan.jobs)} jobs of {project.root}")
         service.notify("READY=1")
@@ -86,12 +88,32 @@ def _watch(project: Project, timetable: Timetable, inbox: SimpleQueue[int], tell
 
 def _reload(project: Project, timetable: Timetable, tell: Tell) -> None:
     def follow() -> None:
-        plan = work.load(project)
+        plan = _accept(project)
         timetable.follow(plan)
         tell(f"read again: {len(plan.jobs)} jobs")
 
     if not _try(follow, tell):
-        tell("the times stay as they were; mend it and send SIGHUP again")
+        tell("all goes on as it was; mend it and send SIGHUP again")
+
+
+def _accept(project: Project) -> Plan:
+    """Read what a project is told to do, and keep its lastseen.toml for the processes that do it.
+
+    Raises:
+        UserError: it is wrong; what was accepted before stays.
+    """
+    plan = work.load(project)
+    if not project.config.is_file():
+        project.accepted.unlink(missing_ok=True)
+        return plan
+    draft = project.accepted.with_suffix(".new")
+    try:
+        shutil.copyfile(project.config, draft)
+        settings.load(draft)  # it may have been written to since it was read
+        draft.replace(project.accepted)
+    except OSError as error:
+        raise unwritable(project.accepted, error) from None
+    return plan
 
 
 def _try(does: Callable[[], None], tell: Tell) -> bool:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -44,7 +45,8 @@ class Server:
         self._client = client
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._open: set[asyncssh.SSHServerConnection] = set()
+        self.open: set[asyncssh.SSHServerConnection] = set()
+        self.files: list[Any] = []
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -77,48 +79,16 @@ class Server:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(20)
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
-        server = self
-
-        class Files(asyncssh.SFTPServer):
-            def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
-                super().__init__(chan, chroot=os.fsencode(server.root))
-
-            async def read(self, file_obj: object, offset: int, size: int) -> bytes:
-                told = server.on_read()
-                if inspect.isawaitable(told):
-                    await told
-                found: Any = super().read(file_obj, offset, size)
-                return bytes(found)
-
-            async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
-                async for entry in super().scandir(path):
-                    yield entry
-                while server.endless:
-                    yield asyncssh.SFTPName(os.urandom(8).hex().encode())
-
-        class Conversation(asyncssh.SSHServer):
-            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-                server.connections += 1
-                server._open.add(conn)
-
-            def begin_auth(self, username: str) -> bool:
-                server.users.append(username)
-                return True
-
-            def connection_requested(self, *to: object) -> bool:
-                del to
-                return True
-
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=Conversation,
+            server_factory=partial(_Conversation, self),
             server_host_keys=[self.key],
             authorized_client_keys=asyncssh.import_authorized_keys(
                 self._client.export_public_key().decode()
             ),
             process_factory=self._process,
-            sftp_factory=Files if self.sftp else None,
+            sftp_factory=partial(_Files, self) if self.sftp else None,
             encoding=None,
         )
 
@@ -148,14 +118,60 @@ class Server:
 
     async def _close(self) -> None:
         self._acceptor.close()
-        for connection in self._open:
+        for connection in self.open:
             connection.abort()
             await connection.wait_closed()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for file in self.files:  # a client that went away closed none
+            file.close()
         await asyncio.sleep(0.05)  # transports are closed one turn of the loop later
+
+
+class _Conversation(asyncssh.SSHServer):
+    """One connection to a server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections += 1
+        self._server.open.add(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        self._server.users.append(username)
+        return True
+
+    def connection_requested(self, *to: object) -> bool:
+        del to
+        return True
+
+
+class _Files(asyncssh.SFTPServer):
+    """The folder of a server."""
+
+    def __init__(self, server: Server, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        super().__init__(chan, chroot=os.fsencode(server.root))
+        self._server = server
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:
+        self._server.files.append(super().open(path, pflags, attrs))
+        return self._server.files[-1]
+
+    async def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        told = self._server.on_read()
+        if inspect.isawaitable(told):
+            await told
+        found: Any = super().read(file_obj, offset, size)
+        return bytes(found)
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        async for entry in super().scandir(path):
+            yield entry
+        while self._server.endless:
+            yield asyncssh.SFTPName(os.urandom(8).hex().encode())
 
 
 class Site:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,28 @@ def test_coverage_of_what_came_before_a_crash_and_after_is_noted_once_each(
     assert coverage(tiny_project) == [
         (str(log), 2, 0, "2026-03-10 00:00:01+00", "2026-03-10 00:00:02+00"),
         (str(log), 1, 0, "2026-03-10 00:00:03+00", "2026-03-10 00:00:03+00"),
+    ]
+
+
+def test_coverage_that_a_crash_left_out_is_of_its_own_file_not_of_one_that_had_its_name(
+    tiny_project: Project, tmp_path: Path
+) -> None:
+    log = tmp_path / "app.tiny"
+    log.write_text(tiny(1) + tiny(2))
+    add(tiny_project, log)
+    log.rename(tmp_path / "app.tiny.1")
+    log.write_text(tiny(40_001) + tiny(40_002))
+    table = lake_of(tiny_project).path / "coverage"
+    shutil.copytree(table, tmp_path / "before")
+    add(tiny_project, log)
+    shutil.rmtree(table)
+    shutil.move(tmp_path / "before", table)
+
+    add(tiny_project, log)
+
+    assert coverage(tiny_project) == [
+        (str(log), 2, 0, "2026-03-10 00:00:01+00", "2026-03-10 00:00:02+00"),
+        (str(log), 2, 0, "2026-03-10 11:06:41+00", "2026-03-10 11:06:42+00"),
     ]
 
 

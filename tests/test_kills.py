@@ -23,6 +23,7 @@ def test_twenty_killed_pulls_of_growing_and_rotating_logs_lose_and_repeat_no_lin
     assert killed >= 10
     assert files > 3 + 3 * 5
     assert lines > 1000
-    lost, repeated, broken, rejects_lost, rejects_repeated = wrong
+    lost, repeated, broken, rejects_lost, rejects_repeated, covered = wrong
+    assert covered == lines + broken
     assert broken > 0
     assert (lost, repeated, rejects_lost, rejects_repeated) == (0, 0, 0, 0)

@@ -112,6 +112,37 @@ def test_lines_written_between_the_last_pull_and_the_rotation_are_read(
     assert numbers(tiny_project) == [1, 2, 3]
 
 
+def test_a_log_that_was_rotated_and_has_no_successor_yet_is_read_to_its_end(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.log"
+    log.write_text(tiny(1))
+    pull(tiny_project, log)
+    with log.open("a") as file:
+        file.write(tiny(2))
+    log.rename(logs / "app.log.1")
+    between = pull(tiny_project, log)
+    log.write_text(tiny(3))
+    pull(tiny_project, log)
+
+    assert between.problems == []
+    assert numbers(tiny_project) == [1, 2, 3]
+
+
+def test_a_log_that_is_gone_with_all_that_was_rotated_from_it_is_told(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.log"
+    log.write_text(tiny(1))
+    pull(tiny_project, log)
+    log.unlink()
+    pull(tiny_project, log)
+
+    assert pull(tiny_project, log).problems == [
+        f"{log}: there is no such file, so nothing is read from it"
+    ]
+
+
 def test_a_copy_under_way_is_no_new_log(tiny_project: Project, logs: Path) -> None:
     log = logs / "app.log"
     log.write_text("".join(map(tiny, range(20))))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import NOW, TINY, ingest_format, lake_of, messages, process, rejected, rows, tiny
 
-from lastseen import formats, lint, printing, repeats, tidy
+from lastseen import formats, ingest, lint, printing, repeats, tidy
 from lastseen.errors import UserError
 from lastseen.ingest import Ingest
 from lastseen.logfile import LogFile, Result
@@ -324,10 +324,20 @@ def test_a_commit_ends_before_too_much_must_be_remembered(
     tiny_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repeats, "HELD", 3)
+    monkeypatch.setattr(ingest, "_BATCH_BYTES", 1)
     show(tiny_project, *(tiny(n) + tiny(n + 1) for n in range(6)))
 
     assert len(messages(tiny_project)) == 7
     assert lake_of(tiny_project).table("tiny").version() == 2  # type: ignore[union-attr]
+
+
+def test_units_that_are_read_together_are_compared_with_each_other(
+    tiny_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "HELD", 3)
+    show(tiny_project, *(tiny(n) + tiny(n + 1) for n in range(6)))
+
+    assert len(messages(tiny_project)) == 7
 
 
 def test_a_lake_without_anything_near_is_not_read(tiny_project: Project) -> None:

@@ -12,9 +12,18 @@ from typer.core import TyperGroup
 from lastseen.errors import Exit, UserError
 from lastseen.period import moment
 
+_ORDER = (
+    "demo", "init", "add", "pull", "check", "gaps", "sql", "connect", "report", "run", "schedule", "status",
+    "lint", "replay", "tidy",
+)  # fmt: skip
+"""The commands as `--help` lists them: as one comes to need them."""
+
 
 class _Commands(TyperGroup):
     """The commands; what a user can mend ends here, as one line on standard error."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         try:

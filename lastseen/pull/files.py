@@ -24,6 +24,7 @@ _COPYING = timedelta(seconds=10)
 """A packed file is whole once it was not changed for so long."""
 _HEAD = 64 << 10
 _BEGAN = "began"
+_LIVE = "live."
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,26 @@ def _since(source: Files, spool: Spool, now: datetime) -> float:
 
 
 def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
-    """Yield the files that the source's paths name, and those that were rotated from them."""
+    """Yield the files that the source's paths name, and those that were rotated from them.
+
+    A log that is not there now, for its program has not opened the next one yet, is looked beside all the same.
+    """
+    before = {Path(key.removeprefix(_LIVE)): host for key, host in spool.recall_all(_LIVE).items()}
+    now: dict[Path, str | None] = {}
     for given in source.paths:
         paths = sorted(set(hostpath.matches(given)))
-        if not paths:
+        if not paths and not before:
             outcome.problems.append(f"{given}: there is no such file, so nothing is read from it")
         for path, host in paths:
-            links = _target(path, spool)
-            for live in links:
-                yield from _with_rotated(live, host, outcome)
+            now |= dict.fromkeys(_target(path, spool), host)
+    gone = {path: host or None for path, host in before.items() if path not in now}
+    for live, host in (now | gone).items():
+        found = list(_with_rotated(live, host, outcome))
+        yield from found
+        if live in gone and not found:
+            spool.forget([f"{_LIVE}{os.fsdecode(live)}"])
+    if new := now.keys() - before.keys():
+        spool.remember({f"{_LIVE}{os.fsdecode(path)}": now[path] or "" for path in new})
 
 
 def _target(path: Path, spool: Spool) -> list[Path]:

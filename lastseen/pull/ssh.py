@@ -10,6 +10,7 @@ import random
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -61,6 +62,12 @@ def _hosts(source: Ssh) -> list[Target]:
     return list({host.text: host for host in found}.values())
 
 
+def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Pass over what reads under way say when their connection goes: who waits for them is told already."""
+    if not isinstance(context.get("exception"), asyncssh.Error | OSError):
+        loop.default_exception_handler(context)
+
+
 class _Pull:
     """One pull of one source."""
 
@@ -77,6 +84,7 @@ class _Pull:
         self._done: set[Target] = set()
 
     async def run(self) -> Outcome:
+        asyncio.get_running_loop().set_exception_handler(_unheard)
         connections = Connections(self._source)
         workers: set[asyncio.Task[None]] = set()
         try:
