@@ -22,7 +22,7 @@ from typing import Any
 
 import soak_verdict
 from soak_hosts import ENVIRONMENT, Bucket, Fleet, Ssh
-from soak_scheduler import Scheduler
+from soak_scheduler import STRANGE, Scheduler
 from soak_sides import SLACK_S, Command, Files, Outage, Side, writing
 from soak_uploads import Inbox
 
@@ -86,7 +86,14 @@ class Soak:
 
     def torment(self, deadline: float) -> None:
         """Do something to the scheduler or the sources about each second, until the time is over."""
-        coming = {"look": 10.0, "outage": 5.0, "child": 12.0, "hup": 25.0, "all": 50.0}
+        coming = {
+            "look": 10.0,
+            "outage": 5.0,
+            "child": 12.0,
+            "hup": 25.0,
+            "all": 50.0,
+            "admin": 20.0,
+        }
         began = time.monotonic()
         while time.monotonic() < deadline:
             now = time.monotonic() - began
@@ -109,7 +116,7 @@ class Soak:
         asked = time.monotonic()
         ran = self.scheduler.run("status", "--json")
         self.asked += 1
-        if ran.returncode not in (0, 3) or "Traceback" in ran.stderr:
+        if ran.returncode not in (0, 3) or STRANGE.search(ran.stderr):
             self.problems.append(f"status ended with {ran.returncode}: {ran.stderr}")
             return LOOK_S
         told = {one["name"]: one for one in json.loads(ran.stdout)["sources"]}
@@ -163,17 +170,37 @@ class Soak:
         if what == "wrong":
             self.configure(self.chance.choice(BROKEN))
             self.scheduler.read_again(good=False)
-            time.sleep(3)
+            time.sleep(LOOK_S)  # what was right before holds on
             self.configure()
             self.scheduler.read_again(good=True)
+            return 30.0
+        if what == "stop":
+            self.scheduler.stop()
         else:
-            if what == "stop":
-                self.scheduler.stop()
-            else:
-                self.scheduler.kill(others=what == "kill")
-            self.scheduler.start()
+            self.scheduler.kill(others=what == "kill")
+        self.scheduler.start()
         self.disturb()
         return 90.0 + 30.0 * self.chance.random()
+
+    def _admin(self) -> float:
+        """Do something by hand while the scheduler does its work."""
+        words = self.chance.choice(
+            (
+                ("pull", self.chance.choice(self.sides).name),
+                ("sql", "select count(*) from events"),
+                ("check",),
+                ("report", "nightly"),
+                ("replay",),
+                ("tidy",),
+                ("run",),
+            )
+        )
+        ran = self.scheduler.run(*words)
+        self.scheduler.done["commands by hand"] += 1
+        meant = (0, 3, 75) if words[0] in ("pull", "run") else (0, 75)
+        if ran.returncode not in meant or STRANGE.search(ran.stderr):
+            self.problems.append(f"{' '.join(words)} ended with {ran.returncode}: {ran.stderr}")
+        return 20.0 + 20.0 * self.chance.random()
 
     def finish(self) -> None:
         """Let all go well again, pull everything twice, and stop the scheduler."""
@@ -193,15 +220,21 @@ class Soak:
         self.scheduler.stop()
         for side in self.sides:
             self._pull(side)
-        for words in (["check"], ["report", "nightly"], ["status", "--json"]):
+        for words in (["check"], ["report", "nightly"]):
             ran = self.scheduler.run(*words)
-            if ran.returncode or "Traceback" in ran.stderr:
-                self.problems.append(
-                    f"{' '.join(words)} ended with {ran.returncode}: {ran.stderr}{ran.stdout[-2000:]}"
-                )
-        spool = json.loads(self.scheduler.run("status", "--json").stdout)["spool"]
-        if spool != {"waiting": 0, "set_aside": 0, "of_no_source": {}}:
-            self.problems.append(f"the spool is not empty: {spool}")
+            if ran.returncode or STRANGE.search(ran.stderr):
+                self.problems.append(f"{' '.join(words)} ended with {ran.returncode}: {ran.stderr}")
+        status = json.loads(self.scheduler.run("status", "--json").stdout)
+        failed = [
+            f"{job['kind']} {job['name']}: {job['problem']}"
+            for job in status["jobs"]
+            if job["problem"]
+        ]
+        self.problems += [one for one in failed if not one.endswith("was killed by SIGKILL")]
+        if status["late"]:
+            self.problems.append(f"in the end these are not on time: {status['late']}")
+        if status["spool"] != {"waiting": 0, "set_aside": 0, "of_no_source": {}}:
+            self.problems.append(f"the spool is not empty: {status['spool']}")
         left = [path for path in (self.root / "spool").glob("*/*") if path.is_file()]
         if left:
             self.problems.append(f"files are left in the spool: {left[:5]}")

@@ -1,6 +1,7 @@
 """`lastseen schedule` as `soak.py` runs it: started, asked to read its settings again, stopped and killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+STRANGE = re.compile(r"(?m)^.*(?:Traceback|\b\w+(?:Error|Exception)\b|exit code|lastseen\.toml).*$")
+"""What lastseen should never say where its settings are right."""
 _LEAVE_S = 120.0
 """Seconds that it has to end after SIGTERM."""
 

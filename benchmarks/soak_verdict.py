@@ -1,15 +1,13 @@
 """What `soak.py` finds afterwards: each line counted in the lake, and how the journal and the scheduler did."""
 
-import re
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 from kill import unreadable
-from soak_scheduler import Scheduler
+from soak_scheduler import STRANGE, Scheduler
 from soak_sides import Outage, Side
 
 from lastseen.lake import Lake
@@ -21,6 +19,7 @@ GROWTH_FILES = 20
 HOSTS = 100
 """Hosts of the Fleet server."""
 _SHOWN = 5
+_KILLED = "was killed by SIGKILL"
 _COLUMNS = {
     "fleet_activities": r"regexp_extract(message, 'fleet \d+ end')",
     "fleet_commands": "command_uuid",
@@ -112,14 +111,18 @@ def _journal(root: Path, side: Side, outages: Sequence[Outage]) -> list[object]:
     db.close()
     runs = [(started / 1e6, finished / 1e6, problem) for started, finished, problem in found]
     told, well = [], []
-    for one in (outage for outage in outages if outage.side is side):
-        failed = (end for _, end, problem in runs if end > one.began and problem)
-        good = (end for start, end, problem in runs if start > one.ended and not problem)
-        told.append(next(failed, one.ended) - one.began)
-        well.append(next(good, time.time()) - one.ended)
+    mine = [outage for outage in outages if outage.side is side]
+    for one in mine:
+        # A run that was killed says nothing of the source; status is judged without those, too.
+        ended = next((run for run in runs if run[1] > one.began and run[2]), None)
+        good = next((run for run in runs if run[0] > one.ended), None)
+        if ended and ended[2] != _KILLED:
+            told.append(ended[1] - one.began)
+        if good and not good[2]:
+            well.append(good[1] - one.ended)
     failures = sum(problem is not None for *_, problem in runs)
     slowest = max((end - start for start, end, _ in runs), default=0.0)
-    return [len(runs), failures, f"{slowest:.0f}", len(told), _most(told), _most(well)]
+    return [len(runs), failures, f"{slowest:.0f}", len(mine), _most(told), _most(well)]
 
 
 def _most(seconds: Sequence[float]) -> str:
@@ -130,9 +133,9 @@ def _scheduler(scheduler: Scheduler) -> tuple[list[object], list[str]]:
     """Return the row about it, and what is wrong: a traceback, an exception's name, growth."""
     problems = list(scheduler.problems)
     talk = scheduler.log.read_text(errors="replace")
-    if "Traceback" in talk:
-        problems.append("the scheduler printed a traceback")
-    strange = re.findall(r"(?m)^.*(?:\b\w+(?:Error|Exception)\b|exit code).*$", talk)
+    strange = [
+        line for line in STRANGE.findall(talk) if not line[20:].strip().startswith("error: ")
+    ]
     problems += [f"the scheduler told: {line}" for line in dict.fromkeys(strange)]
     longest = max(scheduler.lives, key=lambda life: len(life.memory_mb))
     first = min(4, len(longest.files) // 2)
