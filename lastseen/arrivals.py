@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 from lastseen import bookmarks, formats, intake, lock
 from lastseen.errors import UserError
@@ -52,8 +53,7 @@ def read(space: Workspace, items: list[Arrival], now: datetime) -> list[Result]:
                     item.format or seen.get(item.file) or intake.format_of(forms, None, item.file)
                 )
             except UserError as error:
-                gone = not item.file.path.exists()
-                results[item.file] = Result(item.file.name, problem=str(error), changed=gone)
+                results[item.file] = Result(item.file.name, problem=str(error))
             else:
                 named.append((form, item.zone, item.file))
         named.sort(key=lambda one: (one[0], one[1] or ""))
@@ -63,7 +63,21 @@ def read(space: Workspace, items: list[Arrival], now: datetime) -> list[Result]:
                 ingest = Ingest(con, _form(forms, form), space.lake, now)
                 done = ingest.add(files, zone, lambda _: None)
                 results |= dict(zip(files, done, strict=True))
+    for item in items:
+        result = results[item.file]
+        if result.problem and item.unit is None and _left(item.file.path):
+            result.changed = True
     return [results[item.file] for item in items]
+
+
+def _left(path: Path) -> bool:
+    """Say whether a log was moved or cut off since it was listed: what it held is in another file now."""
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _form(forms: Mapping[str, Format], name: str) -> Format:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from support import TINY, ingest_format, lake_of, messages, rejected, rows, tiny
 
-from lastseen import collect
+from lastseen import arrivals, collect
+from lastseen.arrivals import Arrival
 from lastseen.collect import Pulled
+from lastseen.logfile import LogFile
 from lastseen.project import Project
 from lastseen.sources import Files
 from lastseen.state import State
@@ -265,3 +267,27 @@ def test_how_a_pull_went_is_noted(tiny_project: Project, logs: Path) -> None:
     assert {key: last.detail[key] for key in ("files", "rows", "rejects", "formats")} == {
         "files": 1, "rows": 1, "rejects": 1, "formats": ["tiny"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [None, "tiny"])
+def test_a_log_that_was_moved_since_it_was_listed_is_to_be_looked_for_again(
+    tiny_project: Project, logs: Path, form: str | None
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text(tiny(1))
+    listed = Arrival(LogFile(log, "app.tiny", None), form, None)
+    log.rename(logs / "app.tiny.1")
+    (result,) = arrivals.read(Workspace.open(tiny_project.root), [listed], datetime.now(UTC))
+
+    assert result.changed
+
+
+def test_a_log_that_was_cut_off_since_it_was_listed_is_to_be_looked_for_again(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text("")
+    listed = Arrival(LogFile(log, "app.tiny", None), None, None)
+    (result,) = arrivals.read(Workspace.open(tiny_project.root), [listed], datetime.now(UTC))
+
+    assert result.changed
