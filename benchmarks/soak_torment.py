@@ -126,13 +126,12 @@ class Soak:
             )
 
     def _outage(self) -> float:
-        if sum(not outage.ended for outage in self.outages) < 2:  # noqa: PLR2004 - two at a time
+        well = [side for side in self.sides if not side.down]
+        if len(well) > len(self.sides) - 2:  # two at a time
             # Those that had the fewest are first, so that each has its turn.
             had = Counter(outage.side.name for outage in self.outages)
-            least = min(had[side.name] for side in self.sides)
-            self.break_off(
-                self.chance.choice([one for one in self.sides if had[one.name] == least])
-            )
+            least = min(had[side.name] for side in well)
+            self.break_off(self.chance.choice([one for one in well if had[one.name] == least]))
         return 30.0
 
     def _child(self) -> float:
