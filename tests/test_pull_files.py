@@ -3,17 +3,23 @@
 import gzip
 import os
 import time
+from collections import defaultdict
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from support import TINY, ingest_format, lake_of, messages, rejected, rows, tiny
+from support import TINY, format_of, ingest_format, lake_of, messages, rejected, rows, tiny
 
-from lastseen import arrivals, collect
+from lastseen import arrivals, collect, opening
 from lastseen.arrivals import Arrival
+from lastseen.bookmarks import Beside
 from lastseen.collect import Pulled
 from lastseen.logfile import LogFile
+from lastseen.opening import ChangedError, Known
 from lastseen.project import Project
+from lastseen.repeats import Repeats
 from lastseen.sources import Files
 from lastseen.state import State
 from lastseen.workspace import Workspace
@@ -291,3 +297,21 @@ def test_a_log_that_was_cut_off_since_it_was_listed_is_to_be_looked_for_again(
     (result,) = arrivals.read(Workspace.open(tiny_project.root), [listed], datetime.now(UTC))
 
     assert result.changed
+
+
+def test_what_a_log_gets_after_it_was_found_empty_is_left_to_the_next_look(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text("")
+    nothing: defaultdict[str, None] = defaultdict(lambda: None)
+    form = format_of(tiny_project)
+    lake = lake_of(tiny_project)
+    repeats = Repeats(lake, form.name, form.key, pa.schema([("ts", pa.timestamp("us", "UTC"))]))
+    known = Known(form, nothing, Beside(nothing, form.name), repeats)
+    with ExitStack() as open_files:
+        found = opening.begin(LogFile(log, "app.tiny", None), None, known, open_files)
+        log.write_text(tiny(1) + tiny(2))
+        assert sum(1 for _ in found.reading.reader.chunks()) == 1
+        with pytest.raises(ChangedError, match="was empty when it was opened"):
+            opening.same(found)
