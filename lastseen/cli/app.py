@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lastseen.errors import Exit, UserError
+from lastseen.errors import Exit, UserError, of_system
 from lastseen.period import moment
 
 
@@ -33,8 +33,7 @@ class _Commands(TyperGroup):
         except OSError as error:
             if error.filename is None:
                 raise
-            why = (error.strerror or str(error)).lower()
-            _say(f"error: {error.filename}: {why}")
+            _say(f"error: {of_system(error)}")
             raise typer.Exit(Exit.USAGE) from None
         return result
 
