@@ -1,0 +1,263 @@
+"""A hostile world and a careless admin: each costs one sentence, the rest goes on, and nothing is lost."""
+
+import os
+import shutil
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import Runner
+from support import TINY, ingest_format, lines_of, messages, tiny
+
+from lastseen import collect
+from lastseen.errors import Exit
+from lastseen.project import Project
+from lastseen.pull.spool import Note, Spool
+from lastseen.sources import Files
+from lastseen.state import State
+from lastseen.workspace import Workspace
+
+NOW = datetime(2026, 3, 11, tzinfo=UTC)
+FILES = """
+[sources.app]
+kind = "files"
+paths = ["logs/*.tiny"]
+"""
+PRINTS = """
+[sources.{name}]
+kind = "command"
+command = ["cat", "{path}"]
+format = "tiny"
+retries = 0
+"""
+
+
+@pytest.fixture
+def logs(tiny_project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the one source reads; a log of three lines is in it, quiet since an hour."""
+    tiny_project.config.write_text(FILES)
+    folder = tiny_project.root / "logs"
+    folder.mkdir()
+    log = folder / "app.tiny"
+    log.write_text(lines_of(range(3)))
+    monkeypatch.chdir(tiny_project.root)
+    return folder
+
+
+def unit(project: Project, text: str, form: str | None = "tiny", now: datetime = NOW) -> None:
+    """Put something into the spool as a source would."""
+    with State(project.state) as state, Spool(state, project.spool, "app").draft() as draft:
+        draft.write(text.encode())
+        draft.keep([Note("app", form, "mac-1")], now)
+
+
+def pull(project: Project, now: datetime = NOW) -> collect.Pulled:
+    """Read what is in the spool of a source that brings nothing new."""
+    empty = project.root / "empty.log"
+    empty.touch()
+    return collect.pull(Workspace.open(project.root), Files(name="app", paths=(str(empty),)), now)
+
+
+def lose_state(project: Project) -> None:
+    for path in project.root.glob("lastseen.sqlite*"):
+        path.unlink()
+
+
+def test_a_lake_that_was_deleted_is_filled_again_from_the_same_files(
+    tiny_project: Project, logs: Path, run: Runner
+) -> None:
+    run("pull", "--now", datetime.now(UTC) + timedelta(hours=1))
+    shutil.rmtree(tiny_project.root / "lake")
+    run("pull", "app", "--now", datetime.now(UTC) + timedelta(hours=1))
+
+    assert logs.is_dir()
+    assert len(messages(tiny_project)) == 3
+
+
+def test_a_lake_from_an_older_backup_is_filled_again(
+    tiny_project: Project, logs: Path, run: Runner
+) -> None:
+    later = str(datetime.now(UTC) + timedelta(hours=1))
+    run("pull", "--now", later)
+    shutil.copytree(tiny_project.root / "lake", tiny_project.root / "backup")
+    (logs / "other.tiny").write_text(tiny(7))
+    run("pull", "app", "--now", later)
+    shutil.rmtree(tiny_project.root / "lake")
+    (tiny_project.root / "backup").rename(tiny_project.root / "lake")
+    run("pull", "app", "--now", later)
+
+    assert len(messages(tiny_project)) == 4
+
+
+def test_what_waits_in_the_spool_outlives_the_loss_of_the_state(tiny_project: Project) -> None:
+    unit(tiny_project, tiny(1))
+    lose_state(tiny_project)
+    pulled = pull(tiny_project)
+
+    lost = tiny_project.spool / ".app.lost"
+    assert [path.read_text() for path in lost.iterdir()] == [tiny(1)]
+    assert pulled.outcome.notes == [
+        f"{lost}: holds what was pulled before lastseen.sqlite was lost; "
+        "add what of it is not in the lake yet, then delete that folder"
+    ]
+
+
+def test_units_count_on_from_the_lake_where_state_and_clock_were_lost(
+    tiny_project: Project,
+) -> None:
+    unit(tiny_project, tiny(1), now=NOW + timedelta(days=400))
+    pull(tiny_project)
+    lose_state(tiny_project)
+    pull(tiny_project)
+    unit(tiny_project, tiny(2))
+    pull(tiny_project)
+
+    assert messages(tiny_project) == [tiny(1).strip(), tiny(2).strip()]
+
+
+def test_a_users_own_files_in_the_spool_are_left_alone(tiny_project: Project) -> None:
+    folder = tiny_project.spool / "app"
+    (folder / "copies").mkdir(parents=True)
+    (folder / "mine.log").write_text(tiny(1))
+    unit(tiny_project, tiny(2))
+    pulled = pull(tiny_project)
+
+    assert pulled.problems == []
+    assert sorted(path.name for path in folder.iterdir()) == ["copies", "mine.log"]
+
+
+def test_a_unit_whose_bytes_were_deleted_is_told_once_and_holds_nothing_up(
+    tiny_project: Project,
+) -> None:
+    unit(tiny_project, tiny(1))
+    unit(tiny_project, tiny(2))
+    first, _ = sorted((tiny_project.spool / "app").iterdir())
+    first.unlink()
+
+    assert pull(tiny_project).problems == [
+        f"{first}: was deleted before it was read; its rows are missing"
+    ]
+    assert pull(tiny_project).problems == []
+    assert messages(tiny_project) == [tiny(2).strip()]
+
+
+@pytest.mark.usefixtures("logs")
+def test_a_state_of_a_later_version_is_not_touched(tiny_project: Project, run: Runner) -> None:
+    run("pull")
+    with sqlite3.connect(tiny_project.state) as db:
+        db.execute("pragma user_version = 99")
+    db.close()
+
+    for words in (["pull"], ["status"], ["replay"]):
+        ran = run(*words)
+
+        assert ran.code == Exit.USAGE
+        assert ran.err.startswith(f"error: {tiny_project.state}: was written by a later version ")
+        assert ran.err.endswith("; use that version\n")
+
+
+@pytest.mark.usefixtures("logs")
+def test_a_state_that_is_damaged_inside_is_exit_4(tiny_project: Project, run: Runner) -> None:
+    run("pull")
+    with sqlite3.connect(tiny_project.state) as db:
+        db.execute("pragma wal_checkpoint(truncate)")
+    db.close()
+    with tiny_project.state.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (tiny_project.state.stat().st_size - 4096))
+
+    for words in (["pull"], ["pull", "app"], ["status"], ["replay"]):
+        ran = run(*words)
+
+        assert ran.code == (Exit.PARTIAL if "app" in words else Exit.DAMAGED)
+        assert f"{tiny_project.state}: cannot be read: database disk image is malformed" in ran.err
+        assert ran.err.count("\n") == 1
+
+
+def test_a_pull_dated_to_come_by_a_wrong_clock_makes_no_source_wait(
+    tiny_project: Project, logs: Path, run: Runner
+) -> None:
+    run("pull", "--now", "2027-03-10T06:00:00Z")
+    (logs / "app.tiny").write_text(lines_of(range(5)))
+    run("pull", "--now", "2026-03-10T06:00:00Z")
+
+    assert len(messages(tiny_project)) == 5
+
+
+def test_a_unit_that_fails_is_set_aside_before_one_behind_it_counts_as_read(
+    tiny_project: Project,
+) -> None:
+    """The lake knows of a source only the last unit: what was before it is read, or set aside."""
+    fails = "if(text like '%bad%', error('no'), text) as message"
+    ingest_format(tiny_project, TINY.replace("text as message", fails))
+    ingest_format(tiny_project, TINY.replace("'info' as level", "1 as level"), "wrong")
+    unit(tiny_project, tiny(1, "bad"))
+    unit(tiny_project, tiny(2))
+    unit(tiny_project, tiny(3), form="wrong")
+    first = pull(tiny_project)
+    second = pull(tiny_project)
+
+    assert messages(tiny_project) == [tiny(2).strip()]
+    assert len(first.problems) == 2
+    assert "nothing of it was added; it is kept, `lastseen replay` reads it" in first.problems[0]
+    assert second.problems == first.problems[1:]
+    ingest_format(tiny_project)
+    ingest_format(tiny_project, name="wrong")
+    collect.replay(Workspace.open(tiny_project.root), NOW)
+    pull(tiny_project)
+    assert messages(tiny_project) == [tiny(1, "bad").strip(), tiny(2).strip()]
+    assert list((tiny_project.spool / "app").iterdir()) == []
+
+
+def test_a_source_that_the_system_refuses_does_not_silence_the_others(
+    tiny_project: Project, tmp_path: Path, run: Runner
+) -> None:
+    (tmp_path / "one").write_text(tiny(1))
+    tiny_project.config.write_text(
+        PRINTS.format(name="bad", path=tmp_path / "one")
+        + PRINTS.format(name="good", path=tmp_path / "one")
+    )
+    tiny_project.spool.mkdir()
+    (tiny_project.spool / "bad").write_text("in the way")
+
+    ran = run("-C", tiny_project.root, "pull")
+
+    assert ran.code == Exit.PARTIAL
+    assert ran.err.startswith(f"error: bad: {tiny_project.spool}/bad/")
+    assert ran.err.endswith(": not a directory\n")
+    assert messages(tiny_project) == [tiny(1).strip()]
+
+
+def test_what_is_no_log_costs_a_sentence_and_stops_nothing(
+    tiny_project: Project, logs: Path, run: Runner
+) -> None:
+    (logs / "loop.tiny").symlink_to("loop.tiny")
+    os.mkfifo(logs / "pipe.tiny")
+    (logs / "zero.tiny").symlink_to("/dev/zero")
+    (logs / "empty.tiny").touch()
+    (logs / "wtmp.tiny").write_bytes(bytes(range(256)) * 100)
+    (logs / "hole.tiny").touch()
+    os.truncate(logs / "hole.tiny", 1 << 20)
+
+    first = run("pull", "app")
+    again = run("pull", "app")
+
+    assert (first.code, len(messages(tiny_project))) == (Exit.PARTIAL, 3)
+    assert sorted(first.err.splitlines()) == [
+        f"error: app: {logs}/hole.tiny: is empty; nothing to add",
+        f"error: app: {logs}/loop.tiny: cannot be read: too many levels of symbolic links",
+        f"error: app: {logs}/wtmp.tiny: is a binary file, not a log; nothing of it was added",
+    ]
+    assert again.err == (
+        f"error: app: {logs}/loop.tiny: cannot be read: too many levels of symbolic links\n"
+    )
+
+
+def test_a_binary_file_that_changes_is_told_once(logs: Path, run: Runner) -> None:
+    wtmp = logs / "wtmp.tiny"
+    wtmp.write_bytes(bytes(range(256)) * 100)
+    first = run("pull", "app")
+    wtmp.write_bytes(bytes(range(256)) * 101)
+
+    assert (first.code, run("pull", "app").code) == (Exit.PARTIAL, Exit.DONE)
