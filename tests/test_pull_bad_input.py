@@ -97,10 +97,11 @@ def test_what_waits_in_the_spool_outlives_the_loss_of_the_state(tiny_project: Pr
 
     lost = tiny_project.spool / ".app.lost"
     assert [path.read_text() for path in lost.iterdir()] == [tiny(1)]
-    assert pulled.outcome.notes == [
+    (note,) = pulled.outcome.notes
+    assert note == (
         f"{lost}: holds what was pulled before lastseen.sqlite was lost; "
         "add what of it is not in the lake yet, then delete that folder"
-    ]
+    )
 
 
 def test_units_count_on_from_the_lake_where_state_and_clock_were_lost(
