@@ -35,8 +35,8 @@ class Arrival:
 
 def of_unit(unit: Unit, source: Source | None) -> Arrival:
     """Return a unit with what its source says of it; None is a source that is no longer there."""
-    form = unit.format or (source.format if source else None)
     file = replace(unit.file, repeats=source.repeats if source else False)
+    form = source.format if source else None
     return Arrival(file, form, unit.zone or (source.zone if source else None), unit)
 
 
@@ -89,9 +89,9 @@ def _named(
 
 
 def _format(forms: Mapping[str, Format], item: Arrival) -> str:
-    """Return the format of a file; what was pulled is a log where its source says so."""
-    if item.unit and item.format:
-        return item.format
+    """Return the format of a file; of what was pulled, what its source says now, for that may have been mended."""
+    if item.unit and (item.format or item.unit.format in forms):
+        return item.format or item.unit.format or ""
     return intake.format_of(forms, item.format, item.file)
 
 

@@ -154,9 +154,16 @@ def pull(
             pulled.failure = f"{type(error).__name__}: {error}"
             raise
         finally:
-            finished = now + timedelta(seconds=time.monotonic() - began)
-            state.note(Run("pull", source.name, now, finished, pulled.summary, _detail(pulled)))
+            _note(state, pulled, now, now + timedelta(seconds=time.monotonic() - began))
     return pulled
+
+
+def _note(state: State, pulled: Pulled, began: datetime, ended: datetime) -> None:
+    """Keep how a pull went; that this cannot be kept does not hide what failed before."""
+    try:
+        state.note(Run("pull", pulled.source, began, ended, pulled.summary, _detail(pulled)))
+    except UserError as error:
+        pulled.failure = pulled.failure or str(error)
 
 
 def replay(space: Workspace, now: datetime) -> list[Pulled]:

@@ -105,9 +105,13 @@ class State:
                 raise
             self.db.execute("commit")
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in _DAMAGED:
+            code = error.sqlite_errorcode & 0xFF
+            if code in _DAMAGED:
                 raise self._damaged(error) from None
-            raise UserError(f"{self.path}: cannot be written: {error}", Exit.PARTIAL) from None
+            hint = "; make room and run it again" if code == sqlite3.SQLITE_FULL else ""
+            raise UserError(
+                f"{self.path}: cannot be written: {error}{hint}", Exit.PARTIAL
+            ) from None
 
     def note(self, run: Run) -> None:
         """Keep how a run went."""

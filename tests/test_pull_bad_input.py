@@ -3,12 +3,13 @@
 import os
 import shutil
 import sqlite3
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from conftest import Runner
-from support import TINY, ingest_format, lines_of, messages, tiny
+from support import TINY, command, ingest_format, lines_of, messages, tiny
 
 from lastseen import collect
 from lastseen.errors import Exit
@@ -262,3 +263,52 @@ def test_a_binary_file_that_changes_is_told_once(logs: Path, run: Runner) -> Non
     wtmp.write_bytes(bytes(range(256)) * 101)
 
     assert (first.code, run("pull", "app").code) == (Exit.PARTIAL, Exit.DONE)
+
+
+@pytest.mark.parametrize("mended", ['format = "tiny"', ""])
+def test_a_format_that_was_misspelt_keeps_what_was_pulled_until_it_is_right(
+    mended: str, tiny_project: Project, tmp_path: Path, run: Runner
+) -> None:
+    (tmp_path / "one").write_text(tiny(1))
+    right = PRINTS.format(name="app", path=tmp_path / "one")
+    tiny_project.config.write_text(right.replace('"tiny"', '"tinny"'))
+    wrong = run("-C", tiny_project.root, "pull", "app")
+    tiny_project.config.write_text(right.replace('format = "tiny"', mended))
+
+    ran = run("-C", tiny_project.root, "pull", "app")
+
+    assert wrong.err.startswith('error: app: there is no format "tinny"; known are ')
+    assert (wrong.code, ran.code, ran.err) == (Exit.PARTIAL, Exit.DONE, "")
+    assert messages(tiny_project) == [tiny(1).strip()]
+
+
+@pytest.mark.usefixtures("logs")
+@pytest.mark.parametrize("words", [["pull"], ["pull", "--json"], ["status"]])
+def test_a_standard_output_that_is_closed_breaks_nothing(
+    words: list[str], tiny_project: Project
+) -> None:
+    closes = 'exec "$0" "$@" <&- >&- 2>&-'
+    done = subprocess.run(
+        ["/bin/sh", "-c", closes, *command(tiny_project, *words)], timeout=120, check=False
+    )
+
+    assert done.returncode == (Exit.PARTIAL if words == ["status"] else Exit.DONE)
+    with sqlite3.connect(tiny_project.state) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+@pytest.mark.usefixtures("logs")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [["pull"], ["pull", "--json"], ["status"]])
+def test_a_result_that_cannot_be_written_is_one_sentence(
+    words: list[str], tiny_project: Project
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(tiny_project, *words),
+            stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+        )  # fmt: skip
+
+    assert done.stderr.decode() == "error: no space left on device\n"
+    assert done.returncode == Exit.PARTIAL
