@@ -13,7 +13,7 @@ from lastseen.ingest import Failed, Ingest
 from lastseen.logfile import LogFile, Result
 from lastseen.pull.source import Outcome
 from lastseen.pull.spool import Spool, Unit
-from lastseen.sources import Source
+from lastseen.source import Source
 from lastseen.unpack import NoLogError, open_bytes
 from lastseen.workspace import Workspace
 

@@ -17,7 +17,7 @@ from lastseen.pull import fetch
 from lastseen.pull import source as pulling
 from lastseen.pull.source import Outcome, Told
 from lastseen.pull.spool import Spool
-from lastseen.sources import Source
+from lastseen.source import Source
 from lastseen.state import Run, State
 from lastseen.workspace import Workspace
 
@@ -230,4 +230,5 @@ def _detail(pulled: Pulled) -> dict[str, object]:
         "wanted": pulled.outcome.wanted,
         "absent": pulled.outcome.absent,
         "notes": pulled.outcome.notes,
+        "skipped": pulled.outcome.skipped,
     }

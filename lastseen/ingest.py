@@ -55,6 +55,10 @@ class _SpoiledError(Exception):
         self.file = file
 
 
+class _AgainError(Exception):
+    """One of several files broke off; which one is found by reading each by itself."""
+
+
 class Ingest:
     """Reads files of one format into a lake; its caller holds the project's lock."""
 
@@ -83,6 +87,8 @@ class Ingest:
         self._schema = formats.schema(con, form)
         self._query = Query(con, form, now)
         self._before = 0
+        self._apart: set[LogFile] = set()
+        """Files that are read by themselves, though others of the format are read together."""
 
     def add(self, files: list[LogFile], zone: str | None, progress: Progress) -> Iterator[Result]:
         """Read what is new in files, a commit for every few of them.
@@ -107,6 +113,8 @@ class Ingest:
             except _SpoiledError as spoiled:
                 changed = isinstance(spoiled.__cause__, ChangedError)
                 failed[spoiled.file] = self._failed(spoiled.file, spoiled, changed=changed)
+                continue
+            except _AgainError:
                 continue
             yield from results
             done += len(results)
@@ -182,6 +190,9 @@ class Ingest:
                     [one.reading for one in mine], commit.rows, commit.rejects, progress
                 )
             except BrokenFileError as error:
+                if not error.certain:
+                    self._apart |= {one.file for one in mine}
+                    raise _AgainError from error
                 raise _SpoiledError(mine[error.place].file, error.why) from error.why
             for one in mine:
                 try:
@@ -203,11 +214,13 @@ class Ingest:
         known = Known(
             self._form, Over(commit.marks, commit.seen), commit.seen_rejects, commit.repeats
         )
-        size = 0
+        size, last_alone = 0, False
         for file in files:
             size += _size(file)
-            if begun and (file in failed or size > _BATCH_BYTES or not self._query.together):
+            alone = file in self._apart or not self._query.together
+            if begun and (file in failed or size > _BATCH_BYTES or alone or last_alone):
                 break
+            last_alone = alone
             try:
                 one = opening.begin(file, zone, known, open_files)
             except UserError as error:

@@ -12,7 +12,7 @@ from lastseen.children import Children
 from lastseen.jobs import Job
 from lastseen.period import rfc3339
 from lastseen.project import Project
-from lastseen.work import Done, How, Work
+from lastseen.work import Done, How, Plan, Work
 
 
 def run(project: Project, at: datetime | None, tell: Callable[[str], None]) -> list[Done]:
@@ -42,22 +42,24 @@ def run(project: Project, at: datetime | None, tell: Callable[[str], None]) -> l
     does = Work(project, children, tell, clock, ("--now", rfc3339(at)) if at else ())
     with lock.writing(project.schedule_lock, "run"), _stoppable(children):
         plan = work.load(project)
-        known = work.lasts(project, [job for job in plan.jobs if job.kind == "tidy"], now)
-        wanted = [
-            job
-            for job in plan.jobs
-            if job.kind != "tidy"
-            or job not in known
-            or jobs.due(job, known[job].started, now) <= now
-        ]
         done = [
             one
-            for _, group in groupby(wanted, key=lambda job: job.lane)
+            for _, group in groupby(_wanted(project, plan, now), key=lambda job: job.lane)
             for one in _patiently(does, list(group))
         ]
         if not children.stopping:
             does.night(plan)
     return done
+
+
+def _wanted(project: Project, plan: Plan, now: datetime) -> list[Job]:
+    """Return all jobs of a plan, but to tidy only where its time has come."""
+    known = work.lasts(project, [job for job in plan.jobs if job.kind == "tidy"], now)
+    return [
+        job
+        for job in plan.jobs
+        if job.kind != "tidy" or job not in known or jobs.due(job, known[job].started, now) <= now
+    ]
 
 
 def _patiently(does: Work, wanted: list[Job]) -> list[Done]:

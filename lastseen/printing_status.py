@@ -21,7 +21,11 @@ _LONGEST = 300
 """Characters of a problem that are shown."""
 _WIDE = 100
 """Columns of a terminal from which on a source's kind is shown."""
+_YEARS = 1000
+"""Days from which on nobody wants to know how many."""
 _UNKNOWN = "?"
+_OF_HOSTS = ("fleet", "ssh")
+"""Kinds of sources that ask for hosts; others count files and objects."""
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -103,7 +107,7 @@ def _next(one: SourceStatus, now: datetime) -> str:
 
 
 def _hosts(one: SourceStatus) -> str:
-    wanted = one.of_last("wanted")
+    wanted = one.of_last("wanted") if one.known.source.kind in _OF_HOSTS else None
     return f"{wanted - len(_absent(one)):,}/{wanted:,}" if wanted else ""
 
 
@@ -133,6 +137,10 @@ def _notes(status: Status, root: Path) -> Iterator[str]:
         if absent := _absent(one):
             more = f" and {len(absent) - _NAMED} more" * (len(absent) > _NAMED)
             yield f"{one.name}: could not be reached: {', '.join(absent[:_NAMED])}{more}"
+        for note in one.of_last("notes") or []:
+            yield f"{one.name}: {_shortened(str(note))}"
+        if skipped := one.of_last("skipped"):
+            yield f"{one.name}: {count(skipped, 'file is no log', 'files are no logs')}, so nothing was read from there"
         if one.waiting:
             yield f"{one.name}: {count(one.waiting, 'unit')} in the spool, to be read by the next pull"
         if one.set_aside:
@@ -167,6 +175,7 @@ def _rest(status: Status) -> Iterator[str]:
         if job.kind != "rule":
             yield f"{title(job)}: {_times([job], status.now)}"
     yield _disk(status.disk)
+    yield "all times are UTC"
 
 
 def _times(jobs: Sequence[JobStatus], now: datetime) -> str:
@@ -187,7 +196,8 @@ def _disk(disk: Disk) -> str:
         return f"{text}; at {growth} that is enough for all that keep keeps"
     if disk.days_left is None:
         return f"{text}; nothing was added in the last week"
-    return f"{text}; at {growth} that is enough for {count(disk.days_left, 'day')}"
+    enough = "years" if disk.days_left > _YEARS else count(disk.days_left, "day")
+    return f"{text}; at {growth} that is enough for {enough}"
 
 
 def report(status: Status) -> dict[str, Any]:

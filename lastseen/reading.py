@@ -49,10 +49,12 @@ class Reading:
 class BrokenFileError(Exception):
     """A file could not be read to its end, or its format's query not be run on it."""
 
-    def __init__(self, place: int, why: UserError) -> None:
+    def __init__(self, place: int, why: UserError, *, certain: bool = True) -> None:
         super().__init__(str(why))
+        self.certain = certain
+        """It was that one, and no other."""
         self.place = place
-        """Which of the files it was, counted from 0."""
+        """Which of the files it was, counted from 0; of a query, one of them: the stream runs ahead of its rows."""
         self.why = why
 
 
@@ -99,16 +101,21 @@ class Query:
                 for batch in batches:
                     sorter.take(batch)
         except duckdb.Error as error:
-            place = stream.place
-            why = str(error).partition("\n")[0]
-            where = f"{self._form.source.path}:{self._form.source.query_line}"
-            file = readings[place].result.file
-            raise BrokenFileError(place, UserError(f"{where}: on {file}: {why}")) from None
+            raise self._failed(error, readings, stream.place) from None
         except UserError as error:
             raise BrokenFileError(sorter.place, error) from error
         if broken:
             raise broken[0]
         sorter.end()
+
+    def _failed(
+        self, error: duckdb.Error, readings: Sequence[Reading], place: int
+    ) -> BrokenFileError:
+        """Say where the query failed, and on which file."""
+        why = str(error).partition("\n")[0]
+        where = f"{self._form.source.path}:{self._form.source.query_line}"
+        failure = UserError(f"{where}: on {readings[place].result.file}: {why}")
+        return BrokenFileError(place, failure, certain=len(readings) == 1)
 
 
 _VIEW = "create or replace temp view records as select file, emitter, line, text from raw_records"

@@ -12,7 +12,8 @@ from typing import Any
 from lastseen.config import ZONE, Place, Reader, nearest
 from lastseen.errors import Problem, UserError
 from lastseen.period import Cron
-from lastseen.sources import KINDS, Source
+from lastseen.source import Source
+from lastseen.sources import KINDS
 
 
 @dataclass(frozen=True)

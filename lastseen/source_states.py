@@ -8,7 +8,8 @@ from typing import Any
 from lastseen.database import literal
 from lastseen.period import Cron
 from lastseen.rhythm import following
-from lastseen.sources import Command, Source, Ssh
+from lastseen.source import Source
+from lastseen.sources import Command, Ssh
 from lastseen.state import Run, State, moment, stamp
 from lastseen.terminal import harmless
 

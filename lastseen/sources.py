@@ -1,70 +1,12 @@
 """What lastseen.toml may say of a source, one dataclass a kind."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from datetime import timedelta
 
 from lastseen import addresses, targets
-from lastseen.errors import UserError
-from lastseen.period import Cron
-from lastseen.rhythm import following
-
-Problems = Iterator[tuple[str, str]]
-"""A key, and what is wrong with it."""
-LEAST = timedelta(seconds=10)
-"""A source is asked no more often than this: starting to ask takes a second."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where logs come from; what every kind has."""
-
-    kind: ClassVar[str]
-    places: ClassVar[tuple[str, ...]] = ()
-    """The keys that name files and folders of this machine; the settings put the project before them."""
-    name: str
-    format: str | None = None
-    """The format of all it brings; left out, it is found by each file's name and first lines."""
-    host: str | None = None
-    """Whose logs these are, where nothing nearer says so."""
-    zone: str | None = None
-    """The zone of times that carry none."""
-    every: timedelta | Cron = timedelta(minutes=5)
-    timeout: timedelta = timedelta(minutes=2)
-    """How long one attempt may take: a request, a connection, a command."""
-    deadline: timedelta = timedelta(minutes=30)
-    """How long all of a pull may take; what came until then is kept."""
-    retries: int = 3
-    """How often an attempt that failed is made again, each time after a longer pause."""
-
-    @property
-    def repeats(self) -> bool:
-        """What it brings may hold events that it has brought before."""
-        return False
-
-    def problems(self) -> Problems:
-        """Yield what is wrong with it beyond each key by itself."""
-        if isinstance(self.every, timedelta) and self.every < LEAST:
-            yield "every", f"every must be at least {int(LEAST.total_seconds())} seconds"
-        if isinstance(self.every, Cron) and self._never(self.every):
-            yield "every", f'every never comes: no month has the days of "{self.every.line}"'
-        if not 0 <= self.retries <= 100:  # noqa: PLR2004 - more would outlast any deadline
-            yield "retries", "retries must be from 0 to 100"
-        for key, value in vars(self).items():
-            if (isinstance(value, tuple) and "" in value) or (value == "" and key not in _NEEDED):
-                yield key, f"{key} must not hold an empty text; leave it out"
-
-    @staticmethod
-    def _never(rhythm: Cron) -> bool:
-        """Say whether a cron line names the 30th of February; others need no look at the calendar."""
-        limits_days = not rhythm.line.split()[2].startswith("*")
-        return limits_days and following(rhythm, datetime(2026, 1, 1, tzinfo=UTC)) is None
-
-
-_NEEDED = ("url", "path")
-"""Keys that are empty where they are missing, which their kind says better."""
+from lastseen.source import Problems, Source, either, one_host, unless_read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,24 +57,7 @@ class Command(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        yield from _either(self.command, self.preset)
-
-
-PRESETS = ("unified_log", "journald")
-
-
-def _either(command: tuple[str, ...], preset: str | None) -> Problems:
-    if bool(command) == bool(preset):
-        yield "command", 'say either command = ["program", "argument"] or preset = "unified_log"'
-    if preset is not None and preset not in PRESETS:
-        yield "preset", f"there is no preset '{preset}'; known are {', '.join(PRESETS)}"
-
-
-def _unless_read(key: str, read: Callable[[str], object], text: str) -> Problems:
-    try:
-        read(text)
-    except UserError as error:
-        yield key, f"{key}: {error}"
+        yield from either(self.command, self.preset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +98,7 @@ class Ssh(Source):
         if bool(self.hosts) == bool(self.hosts_file):
             yield "hosts", 'say either hosts = ["mac-015", "mac-016"] or hosts_file = "hosts.txt"'
         if not self.paths:
-            yield from _either(self.command, self.preset)
+            yield from either(self.command, self.preset)
         elif self.command or self.preset:
             yield "paths", "say either paths or a command; two sources may name the same hosts"
         if not 1 <= self.at_once <= 1000:  # noqa: PLR2004 - each takes a socket and some memory
@@ -181,11 +106,11 @@ class Ssh(Source):
         if not 1 <= self.port <= 65_535:  # noqa: PLR2004 - the last port there is
             yield "port", "port must be from 1 to 65535"
         for host in self.hosts:
-            yield from _unless_read("hosts", targets.target, host)
+            yield from unless_read("hosts", targets.target, host)
         if self.user is not None:
-            yield from _unless_read("user", targets.target, f"{self.user}@host")
+            yield from unless_read("user", targets.target, f"{self.user}@host")
         if self.jump is not None:
-            yield from _unless_read("jump", targets.chain, self.jump)
+            yield from unless_read("jump", targets.chain, self.jump)
         if self.known_hosts is not None and self.known_hosts.lower() in (
             "any",
             "none",
@@ -253,7 +178,7 @@ class Bucket(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        yield from _one_host("url", self.url)
+        yield from one_host("url", self.url)
         if wrong := addresses.wrong_with_store(self.url):
             yield "url", wrong
         secret = re.compile(
@@ -294,18 +219,13 @@ class Inbox(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
-        yield from _one_host("path", self.path)
+        yield from one_host("path", self.path)
         if not self.path:
             yield "path", 'path is missing: path = "inbox/{host}"'
         if self.then not in ("keep", "delete"):
             yield "then", 'then is "keep" or "delete"'
         if self.max_files < 1 or self.max_megabytes < 1:
             yield "max_files", "max_files and max_megabytes must be at least 1"
-
-
-def _one_host(key: str, value: str) -> Problems:
-    if value.count("{host}") > 1:
-        yield key, f"{key} may hold {{host}} once"
 
 
 KINDS: Mapping[str, type[Source]] = {

@@ -25,19 +25,22 @@ def headline(status: Status) -> str:
     else:
         first = _late(status)
     failed = [f"{title(job)} failed" for job in status.failed]
-    return "; ".join([first, *_capped(failed, "other jobs failed")])
+    return "; ".join([first, *_capped(failed, "other job failed", "other jobs failed")])
 
 
 def _late(status: Status) -> str:
-    clauses = _capped([_clause(one, status.now) for one in status.late], "other sources are late")
+    late = ("other source is late", "other sources are late")
+    clauses = _capped([_clause(one, status.now) for one in status.late], *late)
     rest = len(status.sources) - len(status.late)
     well = "1 other is on time" if rest == 1 else f"{rest} others are on time"
     return "; ".join([*clauses, *([well] if rest else [])])
 
 
-def _capped(clauses: Sequence[str], others: str) -> list[str]:
+def _capped(clauses: Sequence[str], one: str, many: str) -> list[str]:
+    """Leave those out that are too many, and count them."""
     more = len(clauses) - _NAMED
-    return [*clauses[:_NAMED], *([f"{more} {others}"] if more > 0 else [])]
+    rest = [f"{more} {one if more == 1 else many}"] if more > 0 else []
+    return [*clauses[:_NAMED], *rest]
 
 
 def _clause(one: SourceStatus, now: datetime) -> str:

@@ -12,7 +12,8 @@ from lastseen import formats, rules, sqlfile
 from lastseen.cli.app import app
 from lastseen.period import period
 from lastseen.project import shipped
-from lastseen.sources import KINDS, Source
+from lastseen.source import Source
+from lastseen.sources import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from lastseen.errors import Exit
 from lastseen.lake import Lake
 from lastseen.project import Project
 from lastseen.pull.spool import Note, Spool
-from lastseen.sources import Files, Source
+from lastseen.sources import Files
 from lastseen.state import State
 from lastseen.workspace import Workspace
 
@@ -105,7 +105,7 @@ def pull(project: Project) -> collect.Pulled:
     """Read what is in the spool of a source that brings nothing new."""
     empty = project.root / "empty.log"
     empty.touch()
-    source: Source = Files(name="app", paths=(str(empty),))
+    source = Files(name="app", paths=(str(empty),))
     return collect.pull(Workspace.open(project.root), source, NOW)
 
 

@@ -16,7 +16,8 @@ from lastseen.errors import UserError
 from lastseen.period import Cron
 from lastseen.project import Project
 from lastseen.rhythm import following
-from lastseen.sources import Command, Files, Source
+from lastseen.source import Source
+from lastseen.sources import Command, Files
 from lastseen.state import Run, State
 
 NOW = datetime(2026, 3, 10, 10, 5, tzinfo=UTC)

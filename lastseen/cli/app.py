@@ -16,10 +16,18 @@ from lastseen.period import moment
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Why results cannot be written to where standard output leads."""
+_ORDER = (
+    "demo", "init", "add", "pull", "check", "gaps", "sql", "connect", "report", "run", "schedule", "status",
+    "lint", "replay", "tidy",
+)  # fmt: skip
+"""The commands as `--help` lists them: as one comes to need them."""
 
 
 class _Commands(TyperGroup):
     """The commands; what a user can mend ends here, as one line on standard error."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         try:

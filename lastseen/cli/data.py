@@ -35,7 +35,9 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) ->
         raise UserError(f"{target}: is there already; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
     target.write_text(template.TEMPLATE, encoding="utf-8")
-    print(f"{target}: made. Next: lastseen -C {folder} add YOUR_LOGS")
+    print(
+        f"{target}: made. Next: say in it where your logs come from, then lastseen -C {folder} pull"
+    )
 
 
 @app.command()

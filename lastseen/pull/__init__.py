@@ -4,7 +4,7 @@ from importlib import import_module
 
 from lastseen.pull.source import Errand, Outcome
 from lastseen.pull.spool import Spool
-from lastseen.sources import Source
+from lastseen.source import Source
 
 
 def fetch(source: Source, spool: Spool, errand: Errand) -> Outcome:

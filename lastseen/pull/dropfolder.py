@@ -86,9 +86,8 @@ def uploads(path: str, below: Path, problem: Callable[[str], None]) -> Iterator[
         if len(inside.parts) >= _DEEPEST and folders:
             folders.clear()
             problem(f"{_name(top / inside, below)}: folders lie too deep in one another")
-        for leaf in sorted((*leaves, *links)):
-            if leaf.startswith(".") or leaf.casefold().endswith(_UNFINISHED):
-                continue
+        whole = (leaf for leaf in (*leaves, *links) if not _unfinished(leaf))
+        for leaf in sorted(whole):
             matched = pattern.match(str(top / inside / leaf if leaf in links else top / inside))
             if matched is None:
                 continue
@@ -100,6 +99,11 @@ def uploads(path: str, below: Path, problem: Callable[[str], None]) -> Iterator[
             yield Upload(
                 handle, leaf, _name(top / inside / leaf, below), host and shown(host), looks
             )
+
+
+def _unfinished(leaf: str) -> bool:
+    """Say whether a name is hidden, or that of an upload that is under way."""
+    return leaf.startswith(".") or leaf.casefold().endswith(_UNFINISHED)
 
 
 def _top(path: str) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lastseen.logfile import LogFile
-from lastseen.sources import Source
+from lastseen.source import Source
 
 Told = Callable[[int, int], None]
 """Told of progress: how many of how many hosts, objects or pages are done; 0 in all where nobody knows."""
