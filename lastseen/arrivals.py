@@ -148,8 +148,7 @@ def agree(space: Workspace, spool: Spool) -> None:
     if spool.recall("") is None:
         mark = bookmarks.of_source(spool.source)
         last = max((space.lake.marks(name)[mark] or 0 for name in space.lake.tables()), default=0)
-        if last:
-            spool.remember({"": str(last)})
+        spool.remember({"": str(last)})
 
 
 def _stands(space: Workspace, name: str) -> str:

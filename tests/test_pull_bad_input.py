@@ -4,12 +4,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from conftest import Runner
-from support import TINY, command, ingest_format, lines_of, messages, tiny
+from support import TINY, command, ingest_format, lines_of, messages, rejected, tiny
 
 from lastseen import collect
 from lastseen.errors import Exit
@@ -312,3 +313,35 @@ def test_a_result_that_cannot_be_written_is_one_sentence(
 
     assert done.stderr.decode() == "error: no space left on device\n"
     assert done.returncode == Exit.PARTIAL
+
+
+HOOKS = {
+    "a unit was linked": "spool.os.link = then(os.link)",
+    "units were kept": "spool.Spool.keep = then(spool.Spool.keep)",
+    "rejects were committed": "lake.Writer.commit = then(lake.Writer.commit)",
+    "rows were committed": "collect.arrivals.settle = then(lambda *given: None)",
+    "units were forgotten": "state.State.note = then(lambda *given: None)",
+}
+
+
+@pytest.mark.parametrize("moment", HOOKS)
+def test_a_pull_that_dies_is_made_good_by_the_next(
+    moment: str, tiny_project: Project, tmp_path: Path, run: Runner
+) -> None:
+    (tmp_path / "one").write_text(tiny(1) + "no time\n")
+    tiny_project.config.write_text(PRINTS.format(name="app", path=tmp_path / "one"))
+    code = (
+        "import os, sys; from lastseen import collect, lake, state; from lastseen.pull import spool\n"
+        "then = lambda real: lambda *given, **named: (real(*given, **named), os._exit(9))\n"
+        f"{HOOKS[moment]}\n"
+        f"sys.argv = ['lastseen', '-C', {str(tiny_project.root)!r}, 'pull']\n"
+        "from lastseen.cli import main; main()"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
+
+    ran = run("-C", tiny_project.root, "pull", "app")
+
+    assert (killed.returncode, ran.code, ran.err) == (9, Exit.DONE, "")
+    assert messages(tiny_project) == [tiny(1).strip()]
+    assert rejected(tiny_project) == ["no time"]
+    assert list((tiny_project.spool / "app").iterdir()) == []
