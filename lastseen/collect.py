@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from lastseen import arrivals, lock, rhythm
 from lastseen.arrivals import Arrival
@@ -100,18 +101,27 @@ def pull_all(
         How each went, in their order; one that another process pulls has that for its problem.
     """
 
+    halted = Event()
+
+    def over() -> bool:
+        return halted.is_set() or stopped()
+
     def one(source: Source) -> Pulled:
-        if stopped():
+        if over():
             return Pulled(source.name)
         try:
-            return pull(space, source, now, partial(told, source.name), stopped)
+            return pull(space, source, now, partial(told, source.name), over)
         except UserError as error:
             return Pulled(source.name, failure=str(error), locked=error.code is Exit.LOCKED)
         except OSError as error:
             return Pulled(source.name, failure=of_system(error))
 
     with ThreadPoolExecutor(space.settings.schedule.at_once) as pool:
-        return [done.result() for done in [pool.submit(one, source) for source in sources]]
+        try:
+            return [done.result() for done in [pool.submit(one, source) for source in sources]]
+        except BaseException:  # Ctrl-C: nobody wants to wait for what may take half an hour
+            halted.set()
+            raise
 
 
 def pull(

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -345,3 +347,21 @@ def test_a_pull_that_dies_is_made_good_by_the_next(
     assert messages(tiny_project) == [tiny(1).strip()]
     assert rejected(tiny_project) == ["no time"]
     assert list((tiny_project.spool / "app").iterdir()) == []
+
+
+def test_ctrl_c_ends_a_command_that_is_being_pulled_at_once(
+    tiny_project: Project, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    tiny_project.config.write_text(
+        f'[sources.slow]\nkind = "command"\ncommand = ["/bin/sh", "-c", "touch {begun}; sleep 60"]\n'
+    )
+    with subprocess.Popen(command(tiny_project, "pull"), stderr=subprocess.PIPE) as pulling:
+        until = time.monotonic() + 30
+        while not begun.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        pulling.send_signal(signal.SIGINT)
+        _, told = pulling.communicate(timeout=30)
+
+    assert pulling.returncode == Exit.INTERRUPTED
+    assert told.decode() == "interrupted; what was committed stays, run it again for the rest\n"
