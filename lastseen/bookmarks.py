@@ -157,7 +157,12 @@ def _find_unit(
 
 def _unit(file: LogFile) -> tuple[str, int]:
     source, number = file.unit or ("", 0)
-    return f"{_SOURCE}{source}", number
+    return of_source(source), number
+
+
+def of_source(source: str) -> str:
+    """Return the mark that says which unit of a source a table has last."""
+    return f"{_SOURCE}{source}"
 
 
 def _before(opened: Callable[[], BufferedIOBase], read: int) -> bytes:

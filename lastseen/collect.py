@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from lastseen import arrivals, lock, rhythm
 from lastseen.arrivals import Arrival
-from lastseen.errors import Exit, UserError
+from lastseen.errors import Exit, UserError, of_system
 from lastseen.logfile import Result
 from lastseen.pull import fetch
 from lastseen.pull import source as pulling
@@ -74,6 +75,7 @@ def chosen(space: Workspace, names: Sequence[str] | None, now: datetime) -> list
 
 
 def _due(state: State, source: Source, now: datetime) -> bool:
+    """Say whether a source is due; a pull that is still to come was dated by a clock that was wrong."""
     last = state.last("pull", source.name, until=now)
     following = rhythm.following(source.every, last.started) if last else now
     return following is not None and following <= now
@@ -98,17 +100,27 @@ def pull_all(
     Returns:
         How each went, in their order; one that another process pulls has that for its problem.
     """
+    halted = Event()
+
+    def over() -> bool:
+        return halted.is_set() or stopped()
 
     def one(source: Source) -> Pulled:
-        if stopped():
+        if over():
             return Pulled(source.name)
         try:
-            return pull(space, source, now, partial(told, source.name), stopped)
+            return pull(space, source, now, partial(told, source.name), over)
         except UserError as error:
             return Pulled(source.name, failure=str(error), locked=error.code is Exit.LOCKED)
+        except OSError as error:
+            return Pulled(source.name, failure=of_system(error))
 
     with ThreadPoolExecutor(space.settings.schedule.at_once) as pool:
-        return [done.result() for done in [pool.submit(one, source) for source in sources]]
+        try:
+            return [done.result() for done in [pool.submit(one, source) for source in sources]]
+        except BaseException:  # Ctrl-C: nobody wants to wait for what may take half an hour
+            halted.set()
+            raise
 
 
 def pull(
@@ -139,18 +151,28 @@ def pull(
         lock.writing(_lock(space, source.name), f"pull {source.name}"),
         State(space.project.state) as state,
     ):
-        spool = Spool(state, space.project.spool, source.name)
         try:
+            spool = Spool(state, space.project.spool, source.name)
+            arrivals.agree(space, spool)
             _pull(space, source, spool, pulling.begin(source, now, stopped, told), pulled)
         except UserError as error:
             pulled.failure = str(error)
+        except OSError as error:
+            pulled.failure = of_system(error)
         except Exception as error:
             pulled.failure = f"{type(error).__name__}: {error}"
             raise
         finally:
-            finished = now + timedelta(seconds=time.monotonic() - began)
-            state.note(Run("pull", source.name, now, finished, pulled.summary, _detail(pulled)))
+            _note(state, pulled, now, now + timedelta(seconds=time.monotonic() - began))
     return pulled
+
+
+def _note(state: State, pulled: Pulled, began: datetime, ended: datetime) -> None:
+    """Keep how a pull went; that this cannot be kept does not hide what failed before."""
+    try:
+        state.note(Run("pull", pulled.source, began, ended, pulled.summary, _detail(pulled)))
+    except UserError as error:
+        pulled.failure = pulled.failure or str(error)
 
 
 def replay(space: Workspace, now: datetime) -> list[Pulled]:
@@ -169,8 +191,8 @@ def replay(space: Workspace, now: datetime) -> list[Pulled]:
                 spool.bring_back(now)
                 given = space.settings.sources.get(name)
                 items = [arrivals.of_unit(unit, given) for unit in spool.waiting()]
-                one = Pulled(name, arrivals.read(space, items, now))
-                arrivals.settle(spool, items, one.results, one.outcome)
+                one = Pulled(name, arrivals.read(space, spool, items, now))
+                arrivals.settle(space, spool, items, one.results, one.outcome)
                 pulled.append(one)
     return pulled
 
@@ -191,11 +213,16 @@ def _pull(
             failed = error
         items = [Arrival(file, source.format, source.zone) for file in pulled.outcome.files]
         items += [arrivals.of_unit(unit, source) for unit in spool.waiting()]
-        results = arrivals.read(space, items, errand.now) if items else []
-        arrivals.settle(spool, items, results, pulled.outcome)
+        results = arrivals.read(space, spool, items, errand.now) if items else []
+        arrivals.settle(space, spool, items, results, pulled.outcome)
         pulled.results += [result for result in results if not result.changed]
         if not any(result.changed for result in results):
             break
+    if spool.lost.is_dir():
+        pulled.outcome.notes.append(
+            f"{spool.lost}: holds what was pulled before lastseen.sqlite was lost; "
+            "add what of it is not in the lake yet, then delete that folder"
+        )
     if failed:
         raise failed
 

@@ -1,5 +1,6 @@
 """What can go wrong in a way that a user can mend."""
 
+import os
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -33,6 +34,20 @@ class UserError(Exception):
     def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
         self.code = code
+
+
+def of_system(error: OSError) -> str:
+    """Return what the system says was wrong with a file, as a sentence.
+
+    >>> of_system(PermissionError(13, "Permission denied", "/var/log/x"))
+    '/var/log/x: permission denied'
+    """
+    why = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        return why
+    name = error.filename
+    shown = os.fsencode(name).decode(errors="backslashreplace") if isinstance(name, str) else name
+    return f"{shown}: {why}"
 
 
 @dataclass(frozen=True, order=True)

@@ -29,7 +29,7 @@ def matches(given: str) -> Iterator[tuple[Path, str | None]]:
     for name in names:
         path = Path(name)
         matched = host.match(name) if host else None
-        if path.is_dir():
+        if path.is_dir() and os.access(path, os.R_OK | os.X_OK):
             yield from ((inner, matched["host"] if matched else None) for inner in _inside(path))
         elif path.exists() or path.is_symlink():
             yield path, matched["host"] if matched else None

@@ -23,6 +23,7 @@ from lastseen.repeats import Repeats
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
+Failed = Callable[[LogFile, Result], None]
 _COMMIT_FILES, _COMMIT_BYTES = 200, 1 << 30
 """A commit holds at most so many files, and about so many bytes of log."""
 _BATCH_BYTES = 64 << 20
@@ -62,8 +63,23 @@ class Ingest:
     """Reads files of one format into a lake; its caller holds the project's lock."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, form: Format, lake: Lake, now: datetime
+        self,
+        con: duckdb.DuckDBPyConnection,
+        form: Format,
+        lake: Lake,
+        now: datetime,
+        failed: Failed = lambda file, result: None,  # noqa: ARG005
     ) -> None:
+        """Prepare.
+
+        Args:
+            con: Where the query runs.
+            form: The format.
+            lake: Where the rows go.
+            now: When they are read, UTC.
+            failed: Told of a file that cannot be read, before anything that lies behind it is committed.
+        """
+        self._told_failed = failed
         self._con = con
         self._form = form
         self._lake = lake
@@ -95,8 +111,8 @@ class Ingest:
             try:
                 results = self._some(files[done : done + _COMMIT_FILES], failed, zone, progress)
             except _SpoiledError as spoiled:
-                failed[spoiled.file] = self._failed(spoiled.file, spoiled)
-                failed[spoiled.file].changed = isinstance(spoiled.__cause__, ChangedError)
+                changed = isinstance(spoiled.__cause__, ChangedError)
+                failed[spoiled.file] = self._failed(spoiled.file, spoiled, changed=changed)
                 continue
             except _AgainError:
                 continue
@@ -145,10 +161,13 @@ class Ingest:
     def _report(self, progress: Progress, commit: _Commit, read: int) -> None:
         progress(self._before + commit.size + read)
 
-    def _failed(self, file: LogFile, why: Exception) -> Result:
+    def _failed(self, file: LogFile, why: Exception, *, changed: bool = False) -> Result:
         text = str(why)
         problem = text if file.name in text else f"{file.name}: {text}"
-        return Result(file.name, self._form.name, problem=f"{problem}; nothing of it was added")
+        problem = f"{problem}; nothing of it was added"
+        result = Result(file.name, self._form.name, problem=problem, changed=changed)
+        self._told_failed(file, result)
+        return result
 
     def _next(
         self,

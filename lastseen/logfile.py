@@ -65,6 +65,8 @@ class Result:
     """Bytes at its end that are no whole record yet; they are read once they are."""
     changed: bool = False
     """It was rotated or truncated while it was read; reading it again will do."""
+    no_log: bool = False
+    """It holds no text, and will not before its bytes change."""
     problem: str | None = None
     """Why it could not be read, or not to its end."""
 

@@ -146,6 +146,8 @@ class Fleet(Source):
     def problems(self) -> Problems:
         """Yield what is wrong with it beyond each key by itself."""
         yield from super().problems()
+        if self.format is not None:
+            yield "format", "format must be left out: each of Fleet's answers has its own"
         if wrong := addresses.wrong_with_api(self.url):
             yield "url", wrong
         if bool(self.token_env) == bool(self.token_file):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from lastseen.errors import Exit, UserError
@@ -34,6 +35,9 @@ create table if not exists run (
 create index if not exists run_by_name on run (kind, name, finished);
 pragma user_version = 1;
 """
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_VERSION = 1
+"""What of these tables a file holds; a later version of lastseen may have others."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,26 @@ class State:
             opens: How it is opened; left out, for reading and writing.
 
         Raises:
-            UserError: it cannot be opened, or is no SQLite file (exit code 4).
+            UserError: it cannot be opened, or is no SQLite file (exit code 4), or is of a later version.
         """
         self.path = path
         try:
             self.db = (opens or _for_writing)(path)
+            version = _version(self.db)
         except sqlite3.Error as error:
+            raise self._damaged(error) from None
+        if version > _VERSION:
+            self.close()
             raise UserError(
-                f"{path}: cannot be opened: {error}; move it away: what is in the lake stays",
-                Exit.DAMAGED,
-            ) from None
+                f"{path}: was written by a later version of lastseen, which knows more than this one; "
+                "use that version"
+            )
+
+    def _damaged(self, why: object) -> UserError:
+        return UserError(
+            f"{self.path}: cannot be read: {why}; move it away: what is in the lake and in the spool stays",
+            Exit.DAMAGED,
+        )
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -91,7 +105,13 @@ class State:
                 raise
             self.db.execute("commit")
         except sqlite3.Error as error:
-            raise UserError(f"{self.path}: cannot be written: {error}", Exit.PARTIAL) from None
+            code = error.sqlite_errorcode & 0xFF
+            if code in _DAMAGED:
+                raise self._damaged(error) from None
+            hint = "; make room and run it again" if code == sqlite3.SQLITE_FULL else ""
+            raise UserError(
+                f"{self.path}: cannot be written: {error}{hint}", Exit.PARTIAL
+            ) from None
 
     def note(self, run: Run) -> None:
         """Keep how a run went."""
@@ -171,8 +191,15 @@ class State:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise self._damaged(error) from None
 
 
 def look(path: Path) -> State:
@@ -192,7 +219,7 @@ def _for_writing(path: Path) -> sqlite3.Connection:
     try:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = full")
-        if not _made(db):
+        if not _version(db):
             db.executescript(_SCHEMA)
     except sqlite3.Error:
         db.close()
@@ -213,7 +240,7 @@ def _for_reading(path: Path) -> sqlite3.Connection:
 def _opened(path: Path, how: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
     try:
-        made = _made(db)
+        made = _version(db)
     except sqlite3.Error:
         db.close()
         raise
@@ -229,8 +256,9 @@ def _empty() -> sqlite3.Connection:
     return db
 
 
-def _made(db: sqlite3.Connection) -> bool:
-    return bool(db.execute("pragma user_version").fetchone() != (0,))
+def _version(db: sqlite3.Connection) -> int:
+    """Return the version of a file's tables; 0 where it has none yet."""
+    return int(db.execute("pragma user_version").fetchone()[0])
 
 
 def stamp(when: datetime) -> int:

@@ -77,6 +77,10 @@ def _unpacked(path: Path, magic: bytes) -> Any:
     return path.open("rb")
 
 
+class NoLogError(UserError):
+    """A file's bytes are no text; that is so until they change."""
+
+
 class _Recoded(io.RawIOBase):
     """Text of another encoding, read as UTF-8 bytes."""
 
@@ -103,7 +107,7 @@ def must_be_text(name: str, stream: BufferedIOBase) -> None:
     """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
 
     Raises:
-        UserError: it is no log.
+        NoLogError: it is none.
     """
     read = stream.read1(_HEAD)
     head = read.lstrip(b"\0")
@@ -111,7 +115,7 @@ def must_be_text(name: str, stream: BufferedIOBase) -> None:
         read = stream.read1(_HEAD)
         head = read.lstrip(b"\0")
     if not head:
-        raise UserError(f"{name}: is empty; nothing to add")
+        raise NoLogError(f"{name}: is empty; nothing to add")
     text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
     if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
-        raise UserError(f"{name}: is a binary file, not a log; nothing of it was added")
+        raise NoLogError(f"{name}: is a binary file, not a log; nothing of it was added")

@@ -199,7 +199,7 @@ def test_what_was_set_aside_is_read_once_there_is_a_format_for_it(
 def test_a_crash_while_writing_to_the_spool_leaves_nothing(tiny_project: Project) -> None:
     folder = tiny_project.spool / "app"
     folder.mkdir(parents=True)
-    (folder / ".17.part").write_text(tiny(1))
+    (folder / ".17.1.2").write_text(tiny(1))
     pull(tiny_project)
 
     assert messages(tiny_project) == []

@@ -16,9 +16,10 @@ from lastseen import arrivals, collect, opening
 from lastseen.arrivals import Arrival
 from lastseen.bookmarks import Beside
 from lastseen.collect import Pulled
-from lastseen.logfile import LogFile
+from lastseen.logfile import LogFile, Result
 from lastseen.opening import ChangedError, Known
 from lastseen.project import Project
+from lastseen.pull.spool import Spool
 from lastseen.repeats import Repeats
 from lastseen.sources import Files
 from lastseen.state import State
@@ -275,6 +276,14 @@ def test_how_a_pull_went_is_noted(tiny_project: Project, logs: Path) -> None:
     }  # fmt: skip
 
 
+def read(project: Project, listed: Arrival) -> Result:
+    """Read a log that was listed before."""
+    with State(project.state) as state:
+        spool = Spool(state, project.spool, "app")
+        (result,) = arrivals.read(Workspace.open(project.root), spool, [listed], datetime.now(UTC))
+    return result
+
+
 @pytest.mark.parametrize("form", [None, "tiny"])
 def test_a_log_that_was_moved_since_it_was_listed_is_to_be_looked_for_again(
     tiny_project: Project, logs: Path, form: str | None
@@ -283,7 +292,7 @@ def test_a_log_that_was_moved_since_it_was_listed_is_to_be_looked_for_again(
     log.write_text(tiny(1))
     listed = Arrival(LogFile(log, "app.tiny", None), form, None)
     log.rename(logs / "app.tiny.1")
-    (result,) = arrivals.read(Workspace.open(tiny_project.root), [listed], datetime.now(UTC))
+    result = read(tiny_project, listed)
 
     assert result.changed
 
@@ -294,7 +303,7 @@ def test_a_log_that_was_cut_off_since_it_was_listed_is_to_be_looked_for_again(
     log = logs / "app.tiny"
     log.write_text("")
     listed = Arrival(LogFile(log, "app.tiny", None), None, None)
-    (result,) = arrivals.read(Workspace.open(tiny_project.root), [listed], datetime.now(UTC))
+    result = read(tiny_project, listed)
 
     assert result.changed
 

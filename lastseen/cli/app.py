@@ -1,7 +1,9 @@
 """The command line itself: its options, and where every error ends."""
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +11,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lastseen.errors import Exit, UserError
+from lastseen.errors import Exit, UserError, of_system
 from lastseen.period import moment
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why results cannot be written to where standard output leads."""
 _ORDER = (
     "demo", "init", "add", "pull", "check", "gaps", "sql", "connect", "report", "run", "schedule", "status",
     "lint", "replay", "tidy",
@@ -36,23 +40,28 @@ class _Commands(TyperGroup):
             _say("interrupted; what was committed stays, run it again for the rest")
             raise typer.Exit(Exit.INTERRUPTED) from None
         except BrokenPipeError:
-            # Nobody reads on. Python flushes once more at its end, so that has to go nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()  # nobody reads on
             raise typer.Exit(Exit.DONE) from None
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and error.errno not in _NO_ROOM:
                 raise
-            why = (error.strerror or str(error)).lower()
-            _say(f"error: {error.filename}: {why}")
-            raise typer.Exit(Exit.USAGE) from None
+            _say(f"error: {of_system(error)}")
+            _write_no_more()
+            raise typer.Exit(Exit.USAGE if error.filename else Exit.PARTIAL) from None
         return result
+
+
+def _write_no_more() -> None:
+    """Let what Python writes to standard output at its end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
     """Tell the person at the terminal why a command stopped."""
     from lastseen import printing, terminal
 
-    printing.say(terminal.harmless(text))
+    with suppress(OSError):
+        printing.say(terminal.harmless(text))
 
 
 app = typer.Typer(

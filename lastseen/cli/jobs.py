@@ -20,7 +20,9 @@ def run_command(context: typer.Context, now: Now = "now", as_json: Json = False)
     from lastseen.work import How
 
     def tell(text: str) -> None:
-        print(terminal.harmless(text), file=sys.stderr if as_json else sys.stdout, flush=True)
+        # The work goes on where nobody can be told of it.
+        with suppress(OSError):
+            print(terminal.harmless(text), file=sys.stderr if as_json else sys.stdout, flush=True)
 
     at = None if now == "now" else judged(now)
     done = once.run(project.find(context.obj), at, tell)

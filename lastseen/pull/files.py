@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 from lastseen import hostpath
 from lastseen.logfile import Ends, LogFile
@@ -74,7 +74,7 @@ def pull(source: Files, spool: Spool, errand: Errand) -> Outcome:
         outcome.files.append(file)
         outcome.signs[name] = seen.sign
     gone = read.keys() - {f"read.{hostpath.name_of(seen.path)}" for seen in found.values()}
-    spool.forget(gone)
+    spool.forget([*gone, *(f"binary.{key.removeprefix('read.')}" for key in gone)])
     return outcome
 
 
@@ -114,7 +114,7 @@ def _target(path: Path, spool: Spool) -> list[Path]:
     """Return the file itself: of a link what it points to, and what it pointed to at the last pull."""
     if not path.is_symlink():
         return [path]
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # of a loop, itself; Path.resolve would raise an error
     key = f"link.{hostpath.name_of(path)}"
     before = spool.recall(key)
     now = os.fsdecode(target)
@@ -148,6 +148,10 @@ def _look(path: Path, host: str | None, live: Path | None, outcome: Outcome) -> 
         return
     if S_ISREG(status.st_mode):
         yield _Seen(path, host, status, live)
+    elif S_ISDIR(status.st_mode) and live is None:
+        outcome.problems.append(
+            f"{hostpath.name_of(path)}: the folder cannot be listed; may this user?"
+        )
 
 
 def _unfinished(seen: _Seen, now: datetime) -> bool:

@@ -5,6 +5,7 @@ crash before that repeats the request and one after it does not. It is gone once
 """
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from lastseen.state import State, stamp
 
 _LATEST = 1 << 33
 """The year 2242, as seconds since 1970."""
+_OWN = re.compile(r"\.\d+\.\d+\.\d+|\d+")
+"""The names of drafts and of units."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Spool:
     """The spool of one source; the caller holds the source's lock."""
 
     def __init__(self, state: State, folder: Path, source: str) -> None:
-        """Open it, and remove what a crash left unfinished.
+        """Open it, and remove what a crash left unfinished; what is not the spool's own is left alone.
 
         Args:
             state: Where units and memories are kept.
@@ -109,14 +112,21 @@ class Spool:
         """The project's folder: what lies there is named from there on."""
         self._state = state
         self._folder = folder / source
+        self.lost = folder / f".{source}.lost"
+        """Where bytes are kept whose state was lost; there only once that came about."""
         if self._folder.is_dir():
-            known = {
-                file
-                for (file,) in state.db.execute("select file from unit where source = ?", (source,))
-            }
-            for path in self._folder.iterdir():
-                if path.name not in known:
-                    path.unlink()
+            self._clear()
+
+    def _clear(self) -> None:
+        units = "select file from unit where source = ?"
+        known = {file for (file,) in self._state.db.execute(units, (self.source,))}
+        new = not known and self.recall("") is None
+        for path in self._folder.iterdir():
+            if path.name.isdecimal() and path.name not in known and new:
+                self.lost.mkdir(exist_ok=True)
+                path.rename(self.lost / path.name)
+            elif _OWN.fullmatch(path.name) and path.name not in known:
+                path.unlink()
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
