@@ -100,7 +100,6 @@ def pull_all(
     Returns:
         How each went, in their order; one that another process pulls has that for its problem.
     """
-
     halted = Event()
 
     def over() -> bool:
