@@ -1,6 +1,7 @@
 """Reads what sources brought into the lake: logs where they are, and what waits in the spool."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -118,22 +119,14 @@ def _known(
     space: Workspace, forms: Mapping[str, Format], items: list[Arrival]
 ) -> Iterator[tuple[LogFile, str]]:
     """Yield the formats of files that were begun: the next lines alone could look like another's."""
-    tables = [name for name in space.lake.tables() if name in forms]
-    marks = {name: space.lake.marks(name) for name in tables}
+    tables = {name: space.lake.marks(name) for name in space.lake.tables() if name in forms}
     for item in items:
         if item.format or item.unit:
             continue
-        for name in tables:
-            try:
-                bookmark, stream = bookmarks.find(
-                    partial(open_bytes, item.file.path), marks[name], item.file
-                )
-            except UserError:
-                break
-            stream.close()
-            if bookmark.key:
+        with suppress(UserError):  # whoever reads it will tell
+            name = bookmarks.begun(partial(open_bytes, item.file.path), tables, item.file)
+            if name:
                 yield item.file, name
-                break
 
 
 def agree(space: Workspace, spool: Spool) -> None:

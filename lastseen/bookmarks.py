@@ -117,6 +117,34 @@ def find(
     return Bookmark("", 0, 0, head, b""), opened()
 
 
+def begun(
+    opened: Callable[[], BufferedIOBase], tables: Mapping[str, Marks], file: LogFile
+) -> str | None:
+    """Return the table into which a file was read before; None where it is new to all of them.
+
+    Args:
+        opened: Opens the file, unpacked, at its beginning.
+        tables: The bookmarks of each table.
+        file: Says whose log it is.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with opened() as stream:
+        head = _read(stream, HEAD)
+    size = len(head)
+    while size:
+        first = next(_keys(head[:size], file.emitter))
+        for name, marks in tables.items():
+            if marks[f"{first}.bytes"] is not None:
+                bookmark, stream = find(opened, marks, file)
+                stream.close()
+                if bookmark.key:
+                    return name
+        size = _rounded(size - 1)
+    return None
+
+
 def _find_unit(
     opened: Callable[[], BufferedIOBase], marks: Marks, file: LogFile
 ) -> tuple[Bookmark, BufferedIOBase]:
