@@ -53,7 +53,8 @@ class Scheduler:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Start it."""
+        """Start it, and wait until it listens to signals, as systemd does: before that, SIGHUP would end it."""
+        before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command("schedule"), stdin=subprocess.DEVNULL, stderr=log,
@@ -61,6 +62,11 @@ class Scheduler:
             )  # fmt: skip
         self.lives.append(Life(time.monotonic(), [], []))
         self.done["started"] += 1
+        until = time.monotonic() + _LEAVE_S
+        while self._process.poll() is None and time.monotonic() < until:
+            if b" jobs of " in self.log.read_bytes()[before:]:
+                return
+            time.sleep(0.1)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
