@@ -93,7 +93,7 @@ def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
 
     A log that is not there now, for its program has not opened the next one yet, is looked beside all the same.
     """
-    before = {Path(key.removeprefix(_LIVE)): host for key, host in spool.recall_all(_LIVE).items()}
+    before = {_path(key.removeprefix(_LIVE)): host for key, host in spool.recall_all(_LIVE).items()}
     now: dict[Path, str | None] = {}
     folders: dict[Path, list[str]] = {}
     for given in source.paths:
@@ -107,9 +107,9 @@ def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
         found = list(_with_rotated(live, host, outcome, folders))
         yield from found
         if live in gone and not found:
-            spool.forget([f"{_LIVE}{os.fsdecode(live)}"])
+            spool.forget([f"{_LIVE}{_kept(live)}"])
     if new := now.keys() - before.keys():
-        spool.remember({f"{_LIVE}{os.fsdecode(path)}": now[path] or "" for path in new})
+        spool.remember({f"{_LIVE}{_kept(path)}": now[path] or "" for path in new})
 
 
 def _target(path: Path, spool: Spool) -> list[Path]:
@@ -119,12 +119,21 @@ def _target(path: Path, spool: Spool) -> list[Path]:
     target = Path(os.path.realpath(path))  # of a loop, itself; Path.resolve would raise an error
     key = f"link.{hostpath.name_of(path)}"
     before = spool.recall(key)
-    now = os.fsdecode(target)
+    now = _kept(target)
     if before != now:
         spool.remember({key: now, f"{key}.before": before or now})
     else:
         before = spool.recall(f"{key}.before")
-    return list(dict.fromkeys([target, *(Path(one) for one in [before] if one)]))
+    return list(dict.fromkeys([target, *(_path(one) for one in [before] if one)]))
+
+
+def _kept(path: Path) -> str:
+    """Return a path as text that can be remembered, whatever bytes are in it."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _path(kept: str) -> Path:
+    return Path(os.fsdecode(kept.encode("latin-1")))
 
 
 def _with_rotated(
