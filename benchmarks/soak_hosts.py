@@ -279,7 +279,8 @@ class Bucket(Side):
         )
 
     def close(self) -> None:
-        self._server.stop()
+        if not self.down:
+            self._server.stop()
 
     def break_off(self) -> None:
         self._server.stop()

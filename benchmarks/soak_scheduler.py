@@ -112,6 +112,11 @@ class Scheduler:
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Leave nothing running, whatever happened."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill(others=True)
+
     def kill_child(self, chance: float) -> str | None:
         """Kill one of the processes that it started, alone; return what that was doing."""
         children = self.children()

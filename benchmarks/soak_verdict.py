@@ -19,7 +19,8 @@ GROWTH_FILES = 20
 HOSTS = 100
 """Hosts of the Fleet server."""
 _SHOWN = 5
-_KILLED = "was killed by SIGKILL"
+KILLED = "was killed by SIGKILL"
+"""What the journal says of a run that was killed."""
 _COLUMNS = {
     "fleet_activities": r"regexp_extract(message, 'fleet \d+ end')",
     "fleet_commands": "command_uuid",
@@ -116,7 +117,7 @@ def _journal(root: Path, side: Side, outages: Sequence[Outage]) -> list[object]:
         # A run that was killed says nothing of the source; status is judged without those, too.
         ended = next((run for run in runs if run[1] > one.began and run[2]), None)
         good = next((run for run in runs if run[0] > one.ended), None)
-        if ended and ended[2] != _KILLED:
+        if ended and ended[2] != KILLED:
             told.append(ended[1] - one.began)
         if good and not good[2]:
             well.append(good[1] - one.ended)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 from lastseen import bookmarks, formats, intake, lock
 from lastseen.errors import UserError
@@ -67,7 +68,20 @@ def read(space: Workspace, spool: Spool, items: list[Arrival], now: datetime) ->
                 except UserError as error:  # another format may be sound
                     for file in files:
                         results.setdefault(file, Result(file.name, form, problem=str(error)))
+    for item in items:
+        if item.unit is None and results[item.file].problem and _left(item.file.path):
+            results[item.file].changed = True
     return [results[item.file] for item in items]
+
+
+def _left(path: Path) -> bool:
+    """Say whether a log was moved or cut off since it was listed: what it held is in another file now."""
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _named(
@@ -80,9 +94,8 @@ def _named(
         try:
             form = seen.get(item.file) or _format(forms, item)
         except UserError as error:
-            gone = not item.file.path.exists()
             no_log = isinstance(error, NoLogError)
-            result = Result(item.file.name, problem=str(error), changed=gone, no_log=no_log)
+            result = Result(item.file.name, problem=str(error), no_log=no_log)
             failed(item.file, result)
         else:
             named.append((form, item.zone, item.file))

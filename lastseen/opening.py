@@ -107,7 +107,11 @@ def same(one: Begun) -> None:
     Raises:
         ChangedError: it was rotated or truncated under the reader.
     """
-    head = one.bookmark.head[: one.bookmark.size + one.reading.reader.consumed]
+    consumed = one.reading.reader.consumed
+    head = one.bookmark.head[: one.bookmark.size + consumed]
+    if consumed and not head and not one.file.unit:
+        # Without a beginning there is no bookmark by which what was read could be known again.
+        raise ChangedError(f"{one.file.name}: was empty when it was opened, and is not any more")
     if one.file.ends is Ends.WHOLE or not head:
         return
     try:

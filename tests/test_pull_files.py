@@ -3,15 +3,24 @@
 import gzip
 import os
 import time
+from collections import defaultdict
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from support import TINY, ingest_format, lake_of, messages, rejected, rows, tiny
+from support import TINY, format_of, ingest_format, lake_of, messages, rejected, rows, tiny
 
-from lastseen import collect
+from lastseen import arrivals, collect, opening
+from lastseen.arrivals import Arrival
+from lastseen.bookmarks import Beside
 from lastseen.collect import Pulled
+from lastseen.logfile import LogFile, Result
+from lastseen.opening import ChangedError, Known
 from lastseen.project import Project
+from lastseen.pull.spool import Spool
+from lastseen.repeats import Repeats
 from lastseen.sources import Files
 from lastseen.state import State
 from lastseen.workspace import Workspace
@@ -265,3 +274,53 @@ def test_how_a_pull_went_is_noted(tiny_project: Project, logs: Path) -> None:
     assert {key: last.detail[key] for key in ("files", "rows", "rejects", "formats")} == {
         "files": 1, "rows": 1, "rejects": 1, "formats": ["tiny"],
     }  # fmt: skip
+
+
+def read(project: Project, listed: Arrival) -> Result:
+    """Read a log that was listed before."""
+    with State(project.state) as state:
+        spool = Spool(state, project.spool, "app")
+        (result,) = arrivals.read(Workspace.open(project.root), spool, [listed], datetime.now(UTC))
+    return result
+
+
+@pytest.mark.parametrize("form", [None, "tiny"])
+def test_a_log_that_was_moved_since_it_was_listed_is_to_be_looked_for_again(
+    tiny_project: Project, logs: Path, form: str | None
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text(tiny(1))
+    listed = Arrival(LogFile(log, "app.tiny", None), form, None)
+    log.rename(logs / "app.tiny.1")
+    result = read(tiny_project, listed)
+
+    assert result.changed
+
+
+def test_a_log_that_was_cut_off_since_it_was_listed_is_to_be_looked_for_again(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text("")
+    listed = Arrival(LogFile(log, "app.tiny", None), None, None)
+    result = read(tiny_project, listed)
+
+    assert result.changed
+
+
+def test_what_a_log_gets_after_it_was_found_empty_is_left_to_the_next_look(
+    tiny_project: Project, logs: Path
+) -> None:
+    log = logs / "app.tiny"
+    log.write_text("")
+    nothing: defaultdict[str, None] = defaultdict(lambda: None)
+    form = format_of(tiny_project)
+    lake = lake_of(tiny_project)
+    repeats = Repeats(lake, form.name, form.key, pa.schema([("ts", pa.timestamp("us", "UTC"))]))
+    known = Known(form, nothing, Beside(nothing, form.name), repeats)
+    with ExitStack() as open_files:
+        found = opening.begin(LogFile(log, "app.tiny", None), None, known, open_files)
+        log.write_text(tiny(1) + tiny(2))
+        assert sum(1 for _ in found.reading.reader.chunks()) == 1
+        with pytest.raises(ChangedError, match="was empty when it was opened"):
+            opening.same(found)

@@ -96,6 +96,21 @@ def test_a_file_of_known_hosts_of_its_own_is_the_only_one(macs: Site) -> None:
     assert (len(refused.problems), trusted.problems, macs.text()) == (1, [], "one\ntwo\n")
 
 
+def test_what_to_do_about_a_key_names_the_file_of_known_hosts_that_the_source_has(
+    macs: Site,
+) -> None:
+    server = macs.server(trusted=False)
+    own = macs.root / "known"
+    own.write_text("")
+    (stranger,) = macs.pull(hosts=(server.host,), command=ECHO, known_hosts=str(own)).problems
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    own.write_text(f"[127.0.0.1]:{server.port} {other}\n")
+    (changed,) = macs.pull(hosts=(server.host,), command=ECHO, known_hosts=str(own)).problems
+
+    assert stranger.endswith(f"ssh-keyscan -p {server.port} 127.0.0.1 >> {own}")
+    assert changed.endswith(f"(ssh-keygen -R '[127.0.0.1]:{server.port}' -f {own})")
+
+
 def test_a_file_of_known_hosts_that_is_not_there_fails_the_source(macs: Site) -> None:
     with pytest.raises(UserError, match=r"known_hosts .*/none: cannot be read: No such file"):
         macs.pull(hosts=("mac-015",), command=ECHO, known_hosts=str(macs.root / "none"))

@@ -138,7 +138,8 @@ class Connections:
         if hops is None and isinstance(options.tunnel, str):
             hops = _jumps(options.tunnel)
         tunnel = await self._way(hops) if hops else None
-        door = Door(options, self._known(files(self._source, options)))
+        known = self._known(files(self._source, options))
+        door = Door(options, known, self._source.known_hosts)
         try:
             connecting = asyncssh.connect(
                 **asked,

@@ -1,5 +1,6 @@
 """Which hosts are who they say: the files of known hosts, and what is said of a key that is not in them."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ class Door(asyncssh.SSHClient):
     """Sees which key a host shows, and says why it is not let pass."""
 
     def __init__(
-        self, options: asyncssh.SSHClientConnectionOptions, known: asyncssh.SSHKnownHosts
+        self,
+        options: asyncssh.SSHClientConnectionOptions,
+        known: asyncssh.SSHKnownHosts,
+        own: str | None,
     ) -> None:
+        """Begin with what is known; ``own`` is the source's own file of it, where it has one."""
         self.known = known
+        self._own = own
         self._name = options.host_key_alias or options.host
         self._port = options.port
         self._address = ""
@@ -47,13 +53,13 @@ class Door(asyncssh.SSHClient):
             return (
                 f"ITS HOST KEY HAS CHANGED, it is now {self._fingerprint}; somebody may be in between, or the "
                 "host was set up anew: find out which, and only then replace its line in known_hosts "
-                f"(ssh-keygen -R '{self._entry}')"
+                f"({self._forget})"
             )
         port = "" if self._port == USUAL_PORT else f"-p {self._port} "
         return (
             f"its host key {self._fingerprint} is not in known_hosts; compare that on the host itself "
             "(ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it: "
-            f"ssh-keyscan {port}{self._name} >> ~/.ssh/known_hosts"
+            f"ssh-keyscan {port}{self._name} >> {self._file}"
         )
 
     def no_agreement(self, reason: str) -> str:
@@ -62,9 +68,19 @@ class Door(asyncssh.SSHClient):
             return (
                 "ITS HOST KEY HAS CHANGED: it shows none of the kind that known_hosts has of it; somebody may be in "
                 "between, or the host was set up anew: find out which, and only then replace its line in "
-                f"known_hosts (ssh-keygen -R '{self._entry}')"
+                f"known_hosts ({self._forget})"
             )
         return f"no agreement on how to talk: {harmless(reason)[:_SHOWN]}"
+
+    @property
+    def _file(self) -> str:
+        """The file that is to be mended, as a shell takes it."""
+        return shlex.quote(self._own) if self._own else "~/.ssh/known_hosts"
+
+    @property
+    def _forget(self) -> str:
+        """The command that removes what is known of the host."""
+        return f"ssh-keygen -R '{self._entry}'" + f" -f {self._file}" * bool(self._own)
 
     @property
     def _entry(self) -> str:
