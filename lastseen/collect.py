@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -22,6 +22,8 @@ from lastseen.source import Source
 from lastseen.state import Run, State
 from lastseen.workspace import Workspace
 
+_LOOK = 0.2
+"""Seconds after which the main thread wakes: a signal that came to another thread is dealt with only then."""
 _ROUNDS = 3
 """How often files are looked for again that were rotated under the reader."""
 
@@ -117,7 +119,10 @@ def pull_all(
 
     with ThreadPoolExecutor(space.settings.schedule.at_once) as pool:
         try:
-            return [done.result() for done in [pool.submit(one, source) for source in sources]]
+            begun = [pool.submit(one, source) for source in sources]
+            while wait(begun, _LOOK).not_done:
+                pass
+            return [done.result() for done in begun]
         except BaseException:  # Ctrl-C: nobody wants to wait for what may take half an hour
             halted.set()
             raise

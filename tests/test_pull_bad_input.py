@@ -365,3 +365,23 @@ def test_ctrl_c_ends_a_command_that_is_being_pulled_at_once(
 
     assert pulling.returncode == Exit.INTERRUPTED
     assert told.decode() == "interrupted; what was committed stays, run it again for the rest\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["caf\udce9", "ü", "new\nline", "\x1b[31mred", "-rf", "x" * 240, ".."]
+)
+def test_any_name_a_log_can_have_is_pulled_and_shown_harmless(
+    name: str, tiny_project: Project, logs: Path, run: Runner
+) -> None:
+    try:
+        (logs / f"{name}.tiny").write_text(tiny(7))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (logs / "link.tiny").symlink_to(logs / f"{name}.tiny")
+
+    for words in (["pull"], ["pull", "app", "--json"], ["status"]):
+        ran = run(*words)
+
+        assert ran.err == ""
+        assert "\x1b" not in ran.out
+    assert len(messages(tiny_project)) == 4

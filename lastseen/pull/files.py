@@ -5,6 +5,7 @@ rotated files belong to it: the lines between the last pull and the rotation are
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -92,8 +93,9 @@ def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
 
     A log that is not there now, for its program has not opened the next one yet, is looked beside all the same.
     """
-    before = {Path(key.removeprefix(_LIVE)): host for key, host in spool.recall_all(_LIVE).items()}
+    before = {_path(key.removeprefix(_LIVE)): host for key, host in spool.recall_all(_LIVE).items()}
     now: dict[Path, str | None] = {}
+    folders: dict[Path, list[str]] = {}
     for given in source.paths:
         paths = sorted(set(hostpath.matches(given)))
         if not paths and not before:
@@ -102,12 +104,12 @@ def _listed(source: Files, spool: Spool, outcome: Outcome) -> Iterator[_Seen]:
             now |= dict.fromkeys(_target(path, spool), host)
     gone = {path: host or None for path, host in before.items() if path not in now}
     for live, host in (now | gone).items():
-        found = list(_with_rotated(live, host, outcome))
+        found = list(_with_rotated(live, host, outcome, folders))
         yield from found
         if live in gone and not found:
-            spool.forget([f"{_LIVE}{os.fsdecode(live)}"])
+            spool.forget([f"{_LIVE}{_kept(live)}"])
     if new := now.keys() - before.keys():
-        spool.remember({f"{_LIVE}{os.fsdecode(path)}": now[path] or "" for path in new})
+        spool.remember({f"{_LIVE}{_kept(path)}": now[path] or "" for path in new})
 
 
 def _target(path: Path, spool: Spool) -> list[Path]:
@@ -117,23 +119,51 @@ def _target(path: Path, spool: Spool) -> list[Path]:
     target = Path(os.path.realpath(path))  # of a loop, itself; Path.resolve would raise an error
     key = f"link.{hostpath.name_of(path)}"
     before = spool.recall(key)
-    now = os.fsdecode(target)
+    now = _kept(target)
     if before != now:
         spool.remember({key: now, f"{key}.before": before or now})
     else:
         before = spool.recall(f"{key}.before")
-    return list(dict.fromkeys([target, *(Path(one) for one in [before] if one)]))
+    return list(dict.fromkeys([target, *(_path(one) for one in [before] if one)]))
 
 
-def _with_rotated(live: Path, host: str | None, outcome: Outcome) -> Iterator[_Seen]:
+def _kept(path: Path) -> str:
+    """Return a path as text that can be remembered, whatever bytes are in it."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _path(kept: str) -> Path:
+    return Path(os.fsdecode(kept.encode("latin-1")))
+
+
+def _with_rotated(
+    live: Path, host: str | None, outcome: Outcome, folders: dict[Path, list[str]]
+) -> Iterator[_Seen]:
+    """Yield a log and what was rotated from it.
+
+    Args:
+        live: The log.
+        host: Whose it is.
+        outcome: Told what cannot be read.
+        folders: The names in folders that were listed before, sorted: one may hold thousands of logs.
+    """
     yield from _look(live, host, None, outcome)
+    if live.parent not in folders:
+        folders[live.parent] = _names(live.parent)
+    names = folders[live.parent]
     rotated = rotated_from(live.name)
+    for name in names[bisect_left(names, live.stem) :]:
+        if not name.startswith(live.stem):
+            break
+        if rotated.fullmatch(name):
+            yield from _look(live.parent / name, host, live, outcome)
+
+
+def _names(folder: Path) -> list[str]:
     try:
-        names = [entry.name for entry in os.scandir(live.parent) if rotated.fullmatch(entry.name)]
+        return sorted(entry.name for entry in os.scandir(folder))
     except OSError:
-        names = []  # the folder went since it was listed: so did what is in it
-    for path in sorted(live.parent / name for name in names):
-        yield from _look(path, host, live, outcome)
+        return []  # it went since it was listed: so did what is in it
 
 
 def _look(path: Path, host: str | None, live: Path | None, outcome: Outcome) -> Iterator[_Seen]:
