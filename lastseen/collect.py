@@ -45,7 +45,8 @@ class Pulled:
     def problems(self) -> list[str]:
         """All that failed, a sentence each, each once."""
         found = [self.failure, *self.outcome.problems, *(one.problem for one in self.results)]
-        return list(dict.fromkeys(problem for problem in found if problem))
+        told = (problem.removeprefix(f"sources.{self.source}: ") for problem in found if problem)
+        return list(dict.fromkeys(told))
 
     @property
     def summary(self) -> str | None:

@@ -13,11 +13,11 @@ from lastseen.accounting import Account
 from lastseen.bookmarks import Beside, Bookmark, Marks
 from lastseen.errors import UserError
 from lastseen.formats import Format
-from lastseen.logfile import Ends, LogFile, Result
+from lastseen.logfile import LogFile, Result
 from lastseen.reading import Reading
 from lastseen.records import Reader
 from lastseen.repeats import Repeats
-from lastseen.unpack import open_bytes
+from lastseen.unpack import DAMAGED, open_bytes
 
 
 class ChangedError(UserError):
@@ -112,12 +112,14 @@ def same(one: Begun) -> None:
     if consumed and not head and not one.file.unit:
         # Without a beginning there is no bookmark by which what was read could be known again.
         raise ChangedError(f"{one.file.name}: was empty when it was opened, and is not any more")
-    if one.file.ends is Ends.WHOLE or not head:
+    if one.file.unit or not head:
         return
     try:
         with one.opened() as stream:
             again = stream.read(len(head))
     except UserError:
         again = b""
+    except DAMAGED:  # packed data that breaks off; the reader has told
+        return
     if again != head:
         raise ChangedError(f"{one.file.name}: was rotated or truncated while it was read")

@@ -103,6 +103,10 @@ class _Recoded(io.RawIOBase):
         super().close()
 
 
+_HOLE = 16
+"""NULs that the shortest of logs may hold."""
+
+
 def must_be_text(name: str, stream: BufferedIOBase) -> None:
     """Refuse what is empty or binary; a log that was truncated under its writer begins with NULs.
 
@@ -117,5 +121,5 @@ def must_be_text(name: str, stream: BufferedIOBase) -> None:
     if not head:
         raise NoLogError(f"{name}: is empty; nothing to add")
     text = sum(byte >= ord(" ") or byte in b"\t\r\n\x1b\0" for byte in head)
-    if text < _TEXT * len(head) or head.count(0) > len(head) // 2:
+    if text < _TEXT * len(head) or head.count(0) > max(len(head) // 2, _HOLE):
         raise NoLogError(f"{name}: is a binary file, not a log; nothing of it was added")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -356,7 +357,13 @@ def test_ctrl_c_ends_a_command_that_is_being_pulled_at_once(
     tiny_project.config.write_text(
         f'[sources.slow]\nkind = "command"\ncommand = ["/bin/sh", "-c", "touch {begun}; sleep 60"]\n'
     )
-    with subprocess.Popen(command(tiny_project, "pull"), stderr=subprocess.PIPE) as pulling:
+    # A shell starts what it puts into the background with Ctrl-C ignored, and that is inherited.
+    listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command(tiny_project, "pull"),
+        stderr=subprocess.PIPE,
+        preexec_fn=listen,  # noqa: PLW1509 - no thread holds a lock here
+    ) as pulling:
         until = time.monotonic() + 30
         while not begun.exists() and time.monotonic() < until:
             time.sleep(0.05)

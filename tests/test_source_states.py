@@ -229,7 +229,7 @@ def test_state_can_be_read_where_nothing_may_be_written(project: Project) -> Non
 def test_a_file_that_is_no_state_is_an_error_with_what_to_do(project: Project) -> None:
     project.state.write_bytes(b"no database at all, " * 100)
 
-    with pytest.raises(UserError, match="move it away: what is in the lake stays"):
+    with pytest.raises(UserError, match="move it away: what is in the lake and in the spool stays"):
         state.look(project.state)
 
 

@@ -53,6 +53,11 @@ def schedule_command(
     ] = None,
 ) -> None:
     """Pull, check, report and tidy on time, in the foreground; SIGHUP reads lastseen.toml again."""
+    import signal
+
+    # It reads lastseen.toml only now, so there is nothing to read again yet.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     from lastseen import project, schedule, serve, terminal
     from lastseen.period import rfc3339
 
