@@ -223,7 +223,7 @@ def torment(root: Path, kills: int, seed: int) -> Verdict:
 
     Args:
         root: The folder, which is empty.
-        kills: How many pulls are started and killed.
+        kills: How many pulls are killed; those that end before do not count, up to twice as many in all.
         seed: Decides what is written, and the moments of the kills.
     """
     (root / "ingest").mkdir()
@@ -234,8 +234,8 @@ def torment(root: Path, kills: int, seed: int) -> Verdict:
     writer.start()
     try:
         took = [2.0]
-        for number in range(kills):
-            writer.progress = number / kills
+        while verdict.kills < kills and verdict.kills + verdict.ended < 2 * kills:
+            writer.progress = verdict.kills / kills
             _one(root, chance, took, verdict)
             verdict.problems += unreadable(Lake(root / "lake"))
     finally:
