@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -19,7 +20,9 @@ from lastseen.lake import COVERAGE, REJECTS, Lake, Writer
 from lastseen.logfile import LogFile, Result
 from lastseen.opening import Begun, ChangedError, Known
 from lastseen.reading import BrokenFileError, Query
-from lastseen.repeats import Repeats
+
+if TYPE_CHECKING:
+    from lastseen.repeats import Repeats
 
 Progress = Callable[[int], None]
 """Told how many bytes were read by now, unpacked."""
@@ -39,7 +42,7 @@ class _Commit:
     readings: Writer
     seen: Marks
     seen_rejects: Beside
-    repeats: Repeats
+    repeats: "Repeats | None"
     marks: dict[str, int] = field(default_factory=dict)
     """How far files will have been read, once this is committed."""
     covered: list[Covered] = field(default_factory=list)
@@ -140,7 +143,7 @@ class Ingest:
                 readings,
                 rows.marks(),
                 Beside(rejects.marks(), name),
-                Repeats(self._lake, name, self._form.key, self._schema),
+                self._repeats() if any(file.repeats for file in files) else None,
             )
             told = partial(self._report, progress, commit)
             while len(results) < len(files):
@@ -149,7 +152,8 @@ class Ingest:
                     results.append(failed[rest[0]])
                     continue
                 results += self._next(commit, rest, failed, zone, told)
-                if commit.size >= _COMMIT_BYTES or commit.repeats.full:
+                full = commit.repeats is not None and commit.repeats.full
+                if commit.size >= _COMMIT_BYTES or full:
                     break
             self._finish(commit)
         for writer in (rows, rejects, readings):
@@ -157,6 +161,12 @@ class Ingest:
                 gather(self._lake, writer.name)
         self._before += commit.size
         return results
+
+    def _repeats(self) -> "Repeats":
+        """Return what knows the events that the lake has; its library takes a sixth of a second to load."""
+        from lastseen.repeats import Repeats  # noqa: PLC0415 - for files that repeat events alone
+
+        return Repeats(self._lake, self._form.name, self._form.key, self._schema)
 
     def _report(self, progress: Progress, commit: _Commit, read: int) -> None:
         progress(self._before + commit.size + read)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from io import BufferedIOBase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lastseen import bookmarks, recovery
 from lastseen.accounting import Account
@@ -16,8 +16,10 @@ from lastseen.formats import Format
 from lastseen.logfile import LogFile, Result
 from lastseen.reading import Reading
 from lastseen.records import Reader
-from lastseen.repeats import Repeats
 from lastseen.unpack import DAMAGED, open_bytes
+
+if TYPE_CHECKING:
+    from lastseen.repeats import Repeats
 
 
 class ChangedError(UserError):
@@ -45,7 +47,8 @@ class Known:
     """How far they were read."""
     rejected: Beside
     """How far their rejects are kept."""
-    repeats: Repeats
+    repeats: "Repeats | None"
+    """None where no file may hold events that are there."""
 
 
 def begin(file: LogFile, zone: str | None, known: Known, open_files: ExitStack) -> Begun:

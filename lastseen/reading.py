@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -22,7 +22,9 @@ from lastseen.lake import Writer
 from lastseen.logfile import Result
 from lastseen.parquet import DAY
 from lastseen.records import SCHEMA, Reader
-from lastseen.repeats import Repeats
+
+if TYPE_CHECKING:
+    from lastseen.repeats import Repeats
 
 _APART = 40
 """Bits by which the lines of files that are read together are told apart: 2 to the 40th lines each."""
@@ -42,7 +44,7 @@ class Reading:
     result: Result
     kept: int
     """Rejects up to this line are in the lake: from a run that crashed."""
-    repeats: Repeats | None
+    repeats: "Repeats | None"
     """Knows what the lake has, where the file may hold some of it."""
 
 
