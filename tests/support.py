@@ -80,7 +80,10 @@ def rows(
         source = f"read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
         # Through Arrow: DuckDB makes Python's times of its own only where pytz is installed.
         table = con.sql(f"select {columns} from {source} order by {order}").to_arrow_table()
-        return [tuple(row) for row in zip(*(column.to_pylist() for column in table), strict=True)]
+        return [
+            tuple(row)
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
+        ]
 
 
 def messages(project: Project) -> list[str]:
