@@ -79,11 +79,9 @@ def rows(
         con.execute("set timezone = 'UTC'")
         source = f"read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
         # Through Arrow: DuckDB makes Python's times of its own only where pytz is installed.
-        table = con.sql(f"select {columns} from {source} order by {order}").to_arrow_table()
-        return [
-            tuple(row)
-            for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
-        ]
+        found = con.sql(f"select {columns} from {source} order by {order}").to_arrow_table()
+        values = [column.to_pylist() for column in found.columns]
+    return list(zip(*values, strict=True))
 
 
 def messages(project: Project) -> list[str]:
