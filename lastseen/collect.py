@@ -108,25 +108,32 @@ def pull_all(
     def over() -> bool:
         return halted.is_set() or stopped()
 
-    def one(source: Source) -> Pulled:
-        if over():
-            return Pulled(source.name)
-        try:
-            return pull(space, source, now, partial(told, source.name), over)
-        except UserError as error:
-            return Pulled(source.name, failure=str(error), locked=error.code is Exit.LOCKED)
-        except OSError as error:
-            return Pulled(source.name, failure=of_system(error))
-
     with ThreadPoolExecutor(space.settings.schedule.at_once) as pool:
         try:
-            begun = [pool.submit(one, source) for source in sources]
+            begun = [
+                pool.submit(_apart, space, source, now, partial(told, source.name), over)
+                for source in sources
+            ]
             while wait(begun, _LOOK).not_done:
                 pass
             return [done.result() for done in begun]
         except BaseException:  # Ctrl-C: nobody wants to wait for what may take half an hour
             halted.set()
             raise
+
+
+def _apart(
+    space: Workspace, source: Source, now: datetime, told: Told, stopped: Callable[[], bool]
+) -> Pulled:
+    """Pull one source of several: what keeps it from beginning is its own problem."""
+    if stopped():
+        return Pulled(source.name)
+    try:
+        return pull(space, source, now, told, stopped)
+    except UserError as error:
+        return Pulled(source.name, failure=str(error), locked=error.code is Exit.LOCKED)
+    except OSError as error:
+        return Pulled(source.name, failure=of_system(error))
 
 
 def pull(
@@ -153,10 +160,8 @@ def pull(
     """
     pulled = Pulled(source.name)
     began = time.monotonic()
-    with (
-        lock.writing(_lock(space, source.name), f"pull {source.name}"),
-        State(space.project.state) as state,
-    ):
+    held = lock.writing(_lock(space, source.name), f"pull {source.name}")
+    with held, State(space.project.state) as state:
         try:
             spool = Spool(state, space.project.spool, source.name)
             arrivals.agree(space, spool)

@@ -43,11 +43,6 @@ class Covered:
     rejects: int
 
 
-def believable(moment: datetime | None, now: datetime) -> bool:
-    """Say whether a log can be from then: not from before 2001, and not from after tomorrow."""
-    return moment is not None and EARLIEST <= moment <= now + AHEAD
-
-
 def batch(covered: list[Covered], now: datetime) -> Any:
     """Return readings as rows, recorded at a moment."""
     rows = [

@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from lastseen import coverage, database, source_states, sqlfile, state
 from lastseen.columns import REJECT_SCHEMA, agree
-from lastseen.errors import Problem, UserError
+from lastseen.errors import UserError
 from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Policy, Settings
-from lastseen.sqlfile import SqlFile
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
@@ -242,11 +241,6 @@ def policy(settings: Settings) -> str:
         )
         for scope, name, spans in rows
     )
-
-
-def view_problems(file: SqlFile) -> list[Problem]:
-    """Return what is wrong with a shared view's header."""
-    return list(sqlfile.problems(file, FIELDS, REQUIRED))
 
 
 def spill(project: Project) -> Path:
