@@ -11,7 +11,8 @@ from typing import Any
 from lastseen import adhoc, database
 from lastseen.errors import UserError
 from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
-from lastseen.rules import Finding, behind
+from lastseen.rulefile import behind
+from lastseen.rules import Finding
 from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
 from lastseen.workspace import Workspace

@@ -3,13 +3,13 @@
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from lastseen import formats, intake, reports, rules, sqlfile
+from lastseen import formats, intake, reports, rulefile, rules, sqlfile
 from lastseen.errors import Problem, UserError
 from lastseen.formats import Format
 from lastseen.headline import NAMES, open_places
 from lastseen.logfile import LogFile
 from lastseen.project import Project
-from lastseen.rules import Rule
+from lastseen.rulefile import Rule
 from lastseen.views import FIELDS as VIEW_FIELDS
 from lastseen.views import REQUIRED as VIEW_REQUIRED
 from lastseen.workspace import Workspace
@@ -79,10 +79,10 @@ def _rules(space: Workspace, *, sound: bool) -> Iterator[Problem]:
     for name, path in space.project.content("rules", "*.sql").items():
         try:
             file = sqlfile.read(path)
-            wrong = list(rules.problems(file))
+            wrong = list(rulefile.problems(file))
             yield from wrong
             if not wrong:
-                loaded[name] = rules.parse(file)
+                loaded[name] = rulefile.parse(file)
         except UserError as error:
             yield from _spread(path, error)
     if not sound:

@@ -1,62 +1,22 @@
-"""Reads ``rules/``; a rule over its window gives findings."""
+"""A rule over its window gives findings."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from string import Formatter
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
-from lastseen import database, sqlfile
-from lastseen.errors import Problem, UserError
+from lastseen import database
+from lastseen.errors import UserError
 from lastseen.options import SEVERITIES
-from lastseen.period import Cron, every, period, spell
-from lastseen.project import Project
-from lastseen.sqlfile import SqlFile
+from lastseen.period import spell
+from lastseen.rulefile import Rule, behind
 from lastseen.views import Views, Window
 
-T = TypeVar("T")
-REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "every", "together", "rows")
-CAUSES = (
-    "enrollment-pending", "mdm-off", "host-offline", "host-asleep", "network", "agent-crash-loop",
-    "osquery-stalled", "mdm-channel", "push-certificate", "identity-certificate", "tls-trust",
-    "lock-contention", "request-storm", "not-now", "queue-blocked", "command-failed", "declaration-stuck",
-    "verification-stalled", "server-error", "clock-skew", "collection-gap",
-)  # fmt: skip
-EVERY = "5 minutes"
-"""How often a rule runs that does not say."""
 COLUMNS = ("host", "since", "until")
 """What every rule's query returns; any other column is evidence."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A query that returns what is wrong."""
-
-    source: SqlFile
-    title: str
-    severity: str
-    window: timedelta
-    """How far back it looks."""
-    alert: str
-    """One line for a person, with ``{column}`` for what the query returns."""
-    explains: str | None
-    """The cause that its findings are evidence of."""
-    together: str | None = None
-    """A clause for several findings at once, as the first sentence of a report has it."""
-    rows: str | None = None
-    """The view or table that holds the rows behind a finding; in brackets, the columns that they share with it."""
-    every: timedelta | Cron = timedelta(minutes=5)
-    """How often it is worth running."""
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.source.name
 
 
 @dataclass(frozen=True)
@@ -84,47 +44,6 @@ class Finding:
     def key(self) -> tuple[str, str | None]:
         """What makes it the same trouble as another night's finding."""
         return self.rule, self.host
-
-
-def load(project: Project) -> dict[str, Rule]:
-    """Read every rule of a project.
-
-    Raises:
-        UserError: a rule's header is wrong.
-    """
-    return {
-        path.stem: parse(sqlfile.read(path)) for path in project.content("rules", "*.sql").values()
-    }
-
-
-def parse(file: SqlFile) -> Rule:
-    """Make a rule of its file.
-
-    Raises:
-        UserError: a field is missing or has no such value.
-    """
-    if file["severity"] not in SEVERITIES:
-        raise UserError(
-            f'{file.at("severity")}: severity is one of {", ".join(SEVERITIES)}; it is "{file["severity"]}"'
-        )
-    explains = file.fields.get("explains")
-    if explains is not None and explains not in CAUSES:
-        raise UserError(
-            f'{file.at("explains")}: no cause is called "{explains}"; causes are {", ".join(CAUSES)}'
-        )
-    return Rule(
-        file, file["title"], file["severity"], _read(file, "window", period), file["alert"], explains,
-        file.fields.get("together"), file.fields.get("rows"), _read(file, "every", every, EVERY),
-    )  # fmt: skip
-
-
-def _read(file: SqlFile, field: str, read: Callable[[str], T], default: str | None = None) -> T:
-    """Read a field's value; what is wrong with it is told with its line."""
-    text = file[field] if default is None else file.fields.get(field, default)
-    try:
-        return read(text)
-    except UserError as error:
-        raise UserError(f"{file.at(field)}: {error}") from None
 
 
 def check(
@@ -189,6 +108,11 @@ def bind(views: Views, rule: Rule) -> list[str]:
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     summary(rule, dict.fromkeys(columns))
+    known = {row[0] for row in views.con.execute("show tables").fetchall()}
+    for name in (name for names in rule.needs for name in names if name not in known):
+        near = get_close_matches(name, known, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise UserError(f'{rule.source.at("needs")}: there is no table "{name}"{hint}')
     if rule.rows is not None:
         try:
             view, shared = behind(rule.rows)
@@ -197,17 +121,6 @@ def bind(views: Views, rule: Rule) -> list[str]:
         except duckdb.Error as error:
             raise UserError(f"{rule.source.at('rows')}: {error}") from None
     return list(columns)
-
-
-def behind(rows: str) -> tuple[str, list[str] | None]:
-    """Split ``rows:`` into the view and the columns that a finding shares with its rows; None is all there are.
-
-    >>> behind("certificate_errors (host, purpose)"), behind("gaps")
-    (('certificate_errors', ['host', 'purpose']), ('gaps', None))
-    """
-    view, bracket, columns = rows.partition("(")
-    shared = [column.strip() for column in columns.strip().removesuffix(")").split(",")]
-    return view.strip(), shared if bracket else None
 
 
 def report(now: datetime, found: Sequence[Finding], views: Views) -> dict[str, Any]:
@@ -281,11 +194,3 @@ def word(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "?" if value is None else str(value)
-
-
-def problems(file: SqlFile) -> Iterator[Problem]:
-    """Yield what is wrong with a rule's header, all of it."""
-    yield from sqlfile.problems(file, FIELDS, REQUIRED)
-    for place, *_ in Formatter().parse(file.fields.get("alert", "")):
-        if re.search(r"[\r\n]", place):
-            yield Problem(file.path, file.field_lines["alert"], "alert is one line")

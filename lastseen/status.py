@@ -16,7 +16,7 @@ from lastseen.lake import COVERAGE, REJECTS, damaged
 from lastseen.parquet import DAY
 from lastseen.period import Cron, every
 from lastseen.rhythm import following
-from lastseen.rules import EVERY
+from lastseen.rulefile import EVERY
 from lastseen.source_states import SourceState
 from lastseen.sqlfile import read
 from lastseen.state import State, stamp

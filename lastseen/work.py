@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from lastseen import jobs, ping, rules, settings
+from lastseen import jobs, ping, rulefile, settings
 from lastseen.children import Children, Ended
 from lastseen.errors import Exit, UserError
 from lastseen.jobs import Job
@@ -69,7 +69,7 @@ def load(project: Project) -> Plan:
         raise UserError(
             f"{project.config}: [reports.{unknown[0]}]: there is no report of that name; known are {', '.join(known)}"
         )
-    rhythms = {name: rule.every for name, rule in rules.load(project).items()}
+    rhythms = {name: rule.every for name, rule in rulefile.load(project).items()}
     return Plan(read, tuple(jobs.plan(read, rhythms)))
 
 

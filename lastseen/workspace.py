@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lastseen import formats, project, rules, settings
+from lastseen import formats, project, rulefile, rules, settings
 from lastseen.errors import UserError
 from lastseen.lake import Lake
 from lastseen.project import Project
@@ -54,7 +54,7 @@ class Workspace:
         Raises:
             UserError: there is no such rule, or one does not run.
         """
-        known = rules.load(self.project)
+        known = rulefile.load(self.project)
         if unknown := [name for name in names or [] if name not in known]:
             raise UserError(f"there is no rule {', '.join(unknown)}; known are {', '.join(known)}")
         chosen = {name: known[name] for name in names or known}

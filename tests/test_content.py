@@ -46,6 +46,8 @@ BROKEN = [
     ("ingest", "unknown column", FORMAT, "text as message", "txt as message", 8, 'Referenced column "txt" not found'),
     ("rules", "unknown severity", RULE, "low", "lowest", 2, "severity is one of low, medium, high, critical"),
     ("rules", "unknown cause", RULE, "-- window", "-- explains: gremlins\n-- window", 3, 'called "gremlins"'),
+    ("rules", "unknown strength", RULE, "-- window", "-- strength: huge\n-- window", 3, "strength is one of"),
+    ("rules", "unknown table", RULE, "-- window", "-- needs: orbt | events\n-- window", 3, 'did you mean "orbit"?'),
     ("rules", "no span", RULE, "24 hours", "a while", 3, '"a while" is no span of time'),
     ("rules", "alert names no column", RULE, "{what}", "{door}", 4, "alert names 'door'"),
     ("rules", "no since", RULE, "min(ts) as since, ", "", 8, "the query must return since"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lastseen import formats, rules, sqlfile
+from lastseen import formats, rulefile, sqlfile
 from lastseen.cli.app import app
 from lastseen.period import period
 from lastseen.project import shipped
@@ -42,7 +42,7 @@ def test_every_header_field_of_a_format_is_explained() -> None:
 
 
 def test_every_header_field_of_a_rule_is_explained() -> None:
-    assert sorted(table("rules", "## The file")) == sorted(rules.FIELDS)
+    assert sorted(table("rules", "## The file")) == sorted(rulefile.FIELDS)
 
 
 def test_every_shared_view_is_listed_with_its_title() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import Runner
 
-from lastseen import formats, intake, rules
+from lastseen import formats, intake, rulefile
 from lastseen.hostpath import HOST
 from lastseen.intake import Request
 from lastseen.period import moment, rfc3339
@@ -66,7 +66,7 @@ def test_a_rule_finds_what_its_case_says(
     assert bool(got["findings"]) == case.name.startswith("fires")
 
 
-@pytest.mark.parametrize("name", sorted(rules.load(Project(shipped()))))
+@pytest.mark.parametrize("name", sorted(rulefile.load(Project(shipped()))))
 def test_a_rule_has_a_case_that_fires_and_one_that_is_quiet(name: str) -> None:
     there = [path.name for path in cases() if path.parent.name == name]
 
@@ -76,7 +76,7 @@ def test_a_rule_has_a_case_that_fires_and_one_that_is_quiet(name: str) -> None:
 
 
 def test_a_case_is_of_a_rule_and_says_which_kind_it_is() -> None:
-    known = rules.load(Project(shipped()))
+    known = rulefile.load(Project(shipped()))
 
     assert {path.parent.name for path in cases()} <= set(known)
     assert [p for p in cases() if not p.name.startswith(("fires_", "quiet_"))] == []

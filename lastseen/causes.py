@@ -1,0 +1,81 @@
+"""The causes that ``lastseen why`` can answer with: fixed names, and what each of them can explain."""
+
+from dataclasses import dataclass
+
+HEARTBEAT = frozenset({"late", "silent", "asleep"})
+"""States of a host that is not heard of."""
+PROFILE = frozenset({"waiting", "pending", "verifying", "failed"})
+"""States of a host that is heard of, but has not got what it should."""
+ENROLLMENT = frozenset({"enrollment-pending", "mdm-off"})
+"""States of a host that no profile can reach."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a host is as it is."""
+
+    name: str
+    short: str
+    """What it is, for a sentence: "push certificate"."""
+    explains: frozenset[str]
+    """The states that it can bring about."""
+    follows: tuple[str, ...] = ()
+    """Causes that bring this one about: where one of them is accused too, this one is its consequence."""
+
+
+_DELIVERY = frozenset({"waiting", "pending", "failed"})
+_ANY = HEARTBEAT | PROFILE
+_ALL = (
+    Cause("enrollment-pending", "enrollment", ENROLLMENT),
+    Cause("mdm-off", "MDM turned off", ENROLLMENT | PROFILE),
+    Cause("host-asleep", "sleep", _ANY),
+    Cause(
+        "host-offline",
+        "host offline",
+        _ANY,
+        (
+            "host-asleep", "network", "agent-crash-loop", "tls-trust", "clock-skew", "server-error",
+            "collection-gap", "request-storm", "lock-contention",
+        ),
+    ),
+    Cause("network", "network", _ANY),
+    Cause("agent-crash-loop", "agent crash loop", _ANY, ("clock-skew", "network")),
+    Cause(
+        "osquery-stalled",
+        "osquery stalled",
+        PROFILE,
+        ("agent-crash-loop", "lock-contention", "tls-trust"),
+    ),
+    Cause(
+        "mdm-channel",
+        "MDM channel",
+        _DELIVERY,
+        ("push-certificate", "identity-certificate", "network", "tls-trust", "clock-skew", "mdm-off"),
+    ),
+    Cause("push-certificate", "push certificate", _DELIVERY),
+    Cause("identity-certificate", "identity certificate", _DELIVERY, ("request-storm", "clock-skew")),
+    Cause("tls-trust", "TLS trust", _ANY, ("clock-skew",)),
+    Cause("lock-contention", "lock contention", _ANY, ("request-storm",)),
+    Cause("request-storm", "request storm", _ANY),
+    Cause("not-now", "NotNow", _DELIVERY),
+    Cause("queue-blocked", "queue blocked", _DELIVERY, ("not-now", "mdm-channel", "push-certificate")),
+    Cause("command-failed", "command failed", PROFILE, ("identity-certificate",)),
+    Cause(
+        "declaration-stuck",
+        "declaration stuck",
+        PROFILE,
+        ("mdm-channel", "push-certificate", "not-now"),
+    ),
+    Cause(
+        "verification-stalled",
+        "verification stalled",
+        frozenset({"waiting", "verifying", "failed"}),
+        ("osquery-stalled", "lock-contention", "agent-crash-loop"),
+    ),
+    Cause("server-error", "server error", _ANY, ("lock-contention", "request-storm")),
+    Cause("clock-skew", "clock skew", _ANY),
+    Cause("collection-gap", "collection gap", _ANY | ENROLLMENT | {"unknown"}),
+)  # fmt: skip
+
+CAUSES = {cause.name: cause for cause in _ALL}
+"""Every cause by its name."""
