@@ -93,7 +93,9 @@ def _moment(there: ZoneInfo, day: date, minute: int) -> datetime:
 
 
 def _wrong(text: str) -> UserError:
-    return UserError(f'"{text}" are no hours; write "always" or "Mon-Fri 08:00-18:00 Europe/Berlin"')
+    return UserError(
+        f'"{text}" are no hours; write "always" or "Mon-Fri 08:00-18:00 Europe/Berlin"'
+    )
 
 
 def _days(text: str) -> set[int] | None:

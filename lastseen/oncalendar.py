@@ -84,7 +84,7 @@ def weekday(word: str) -> int | None:
 
 
 def _weekdays(text: str) -> str | None:
-    found = set()
+    found: set[int] = set()
     for part in text.split(","):
         first, _, last = part.replace("..", "-").partition("-")
         begin, end = weekday(first), weekday(last or first)
@@ -126,7 +126,8 @@ def _numbers(text: str, name: str, field: str) -> str:
         outside = any(not low <= end <= high for end in ends) or ends != sorted(ends)
         if not match or outside or match[3] == "0":
             raise _wrong(
-                text, f'"{field}" is no {name}; it goes from {low} to {high}, as in 1,5, 1..5 or 0/15'
+                text,
+                f'"{field}" is no {name}; it goes from {low} to {high}, as in 1,5, 1..5 or 0/15',
             )
         last = ends[-1] if match[2] or not match[3] else high
         found.update(range(ends[0], last + 1, int(match[3] or 1)))

@@ -38,8 +38,8 @@ def following(rhythm: timedelta | Cron | OnCalendar, moment: datetime) -> dateti
         )
         return next((found for _, found in clocks if found > after), None)
     once = not any(field.startswith("*") for field in rhythm.line.split()[:2])
-    found = [_next(trigger, after, there, once=once) for trigger in _triggers(rhythm)]
-    return min(filter(None, found), default=None)
+    each = [_next(trigger, after, there, once=once) for trigger in _triggers(rhythm)]
+    return min(filter(None, each), default=None)
 
 
 def _next(trigger: Any, after: datetime, there: ZoneInfo, *, once: bool) -> datetime | None:
@@ -58,7 +58,7 @@ def _next(trigger: Any, after: datetime, there: ZoneInfo, *, once: bool) -> date
 def _clocks(trigger: Any, after: datetime) -> Iterator[datetime]:
     """Yield what a clock on the wall shows when a calendar comes, from shortly before a time that it shows."""
     # As if it were UTC: a trigger that is told of a zone loses midnight on the day after the clock is set.
-    found: datetime | None = after - _TURN
+    found = after - _TURN
     while found := trigger.get_next_fire_time(None, found + _TICK):
         yield found
 
