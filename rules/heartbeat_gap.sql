@@ -1,7 +1,7 @@
 -- title:    Heartbeat gap
 -- severity: medium
 -- explains: host-offline
--- needs:    nginx_access | alb_access | fleet_server | fleet_hosts
+-- needs:    nginx_access | alb_access | fleet_hosts
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} {told}
@@ -61,7 +61,7 @@ with
             'in the inventory but never heard of' as how
         from heartbeat_states as s
         join hosts as h on h.host = s.host
-        where s.state = 'silent' and s.last_seen is null
+        where s.state = 'never'
     )
 from silent
 union all by name

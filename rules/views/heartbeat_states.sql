@@ -1,15 +1,16 @@
--- title: Whether each host checks in as it should, as far as what was collected tells
+-- title: How each host's heartbeat stands now
 -- once:  yes
 --
 -- `state` is one of: new (on Fleet's list for no longer than a day, or than its period and grace,
--- and not heard of yet; or only assigned, and not enrolled), up, late (its period has passed, its
--- grace has not), silent, asleep (its own log says so), paused (lastseen.toml says so) or unknown,
--- with `why`. It is judged at `watched_until`, up to which a log that would have shown the host
--- was certainly collected: what lastseen or a source did not collect is nobody's silence. `since`
--- is when the state began, NULL where that is not known. `expected_by` is when it is due, NULL
--- where that is not known; its grace comes on top. `expected` is false while nobody expects it:
--- outside its hours a host keeps the state that it had at their end, and one with a calendar is
--- up from the check-in that kept a moment until the next moment has passed.
+-- and not heard of yet; or only assigned, and not enrolled), never (listed for longer, and never
+-- heard of), up, late (its period has passed, its grace has not), silent, asleep (its own log says
+-- so), paused (lastseen.toml says so) or unknown, with `why`. It is judged at `watched_until`, up
+-- to which a log that would have shown the host was certainly collected: what lastseen or a source
+-- did not collect is nobody's silence. `since` is when the state began, NULL where that is not
+-- known. `expected_by` is when it is due, NULL where that is not known; its grace comes on top.
+-- `expected` is false while nobody expects it: outside its hours a host keeps the state that it
+-- had at their end, and one with a calendar is up from the check-in that kept a moment until the
+-- next moment has passed.
 --
 with
     lives as (select host, max(last_ts) as last_seen from contacts group by host),
@@ -41,6 +42,10 @@ with
     known as (
         select
             h.host,
+            h.platform,
+            h.os_version,
+            h.team,
+            h.mdm_enrollment_status,
             h.seen_time,
             h.snapshot_at,
             lower(h.mdm_enrollment_status) = 'pending' as assigned,
@@ -124,7 +129,7 @@ with
                     and snapshot_at - known_since <= greatest(allowed, interval 24 hours)
                 then 'new'
                 when last_seen is null and seen_time is null and snapshot_at is not null
-                then 'silent'
+                then 'never'
                 when state in ('silent', 'asleep')
                 then state
                 when allowed is not null and coalesce(expected_by > getvariable('until'), false)
@@ -142,13 +147,18 @@ with
     )
 select
     host,
+    platform,
+    os_version,
+    team,
     verdict as state,
     case
         verdict
         when 'new'
         then known_since
+        when 'never'
+        then known_since
         when 'silent'
-        then coalesce(silent_since, known_since)
+        then silent_since
         when 'asleep'
         then asleep_since
         when 'late'
@@ -173,5 +183,6 @@ select
             || strftime(told_until, '%Y-%m-%d %H:%M UTC')
             || coalesce(': ' || sources || ' fails', '')
         else 'the log that showed it last does not go on, or it may be elsewhere'
-    end as why
+    end as why,
+    mdm_enrollment_status
 from judged
