@@ -75,7 +75,7 @@ def test_no_setting_of_the_template_hides_behind_a_space() -> None:
 def test_the_templates_policy_is_what_holds_without_it(tmp_path: Path) -> None:
     read = load(tmp_path, re.sub(r"(?m)^#(?=\S)", "", TEMPLATE))
 
-    assert read.policy | {"heartbeat_calendar": ""} == vars(settings.Policy())
+    assert dict(read.policy) | {"heartbeat_calendar": ""} == vars(settings.Policy())
     assert read.schedule.tidy == settings.Schedule().tidy
 
 
