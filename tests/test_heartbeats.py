@@ -30,7 +30,8 @@ TEN = datetime(2026, 3, 10, 10, tzinfo=UTC)
 
 def comes(text: str, since: str, times: int = 3) -> list[str]:
     """The moments of a calendar after another, UTC."""
-    when, found = heartbeat.calendar(text), []
+    when = heartbeat.calendar(text)
+    found: list[str] = []
     moment = following(when, datetime.fromisoformat(since))
     while moment is not None and len(found) < times:
         found.append(f"{moment:%m-%d %H:%M}")
