@@ -4,7 +4,7 @@
 -- strength: fair
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    Fleet could not store what {host} answered: {query} ({events} times, last at {until})
+-- alert:    Fleet could not store what {host} answered to {query} {events} times
 -- together: Fleet could not store answers of {hosts} {when}
 -- rows:     fleet_complaints (host, kind)
 --
@@ -18,6 +18,7 @@ select
     min(ts) as since,
     max(ts) as until,
     coalesce(mode(query), 'a query') as query,
+    'answer not stored' as kind,
     count(*) as events,
     arg_max(message, ts) as last_message
 from fleet_complaints

@@ -27,7 +27,7 @@ with
         select
             coalesce(a.host, c.emitter) as host,
             c.ts as since,
-            c.until,
+            c.ts as until,
             epoch(c.ts - c.until) as behind_s,
             'line of the future' as kind
         from coverage as c
@@ -47,18 +47,26 @@ with
             lag(coalesce(host_uuid, host)) over so_far as before_name,
             lead(coalesce(host_uuid, host)) over so_far as after_name
         from osquery_status
-        where source = 'json' and ts >= getvariable('since') and ts < getvariable('until')
+        where
+            source = 'json'
+            and ts >= getvariable('since') - interval 1 day
+            and ts < getvariable('until') + interval 1 day
         window so_far as (partition by file order by line)
     ),
     beside as (
         select
             name,
-            min(ts) as since,
-            max(ts) as until,
+            min(before_ts) as since,
+            max(after_ts) as until,
             median(epoch(before_ts - ts)) as behind_s,
             max(epoch(before_ts - ts)) - min(epoch(before_ts - ts)) as spread_s
         from ordered
-        where name <> before_name and name <> after_name and abs(epoch(after_ts - before_ts)) <= 300
+        where
+            least(before_ts, after_ts) >= getvariable('since')
+            and greatest(before_ts, after_ts) < getvariable('until')
+            and name <> before_name
+            and name <> after_name
+            and abs(epoch(after_ts - before_ts)) <= 300
         group by name
         having count(*) >= 3 and spread_s <= 600
     ),
@@ -80,8 +88,8 @@ with
     )
 select
     host,
-    least(min(since), max(until)) as since,
-    greatest(min(since), max(until)) as until,
+    min(since) as since,
+    max(until) as until,
     arg_max(kind, abs(behind_s)) as kind,
     case arg_max(kind, abs(behind_s)) when 'clock stepped' then 'was set ' else 'is ' end
     || cast(round(max(abs(behind_s)) / 60) as bigint)

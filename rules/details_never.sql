@@ -4,7 +4,7 @@
 -- needs:    fleet_hosts
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} enrolled {age} ago and is heard of, but osquery never sent any details
+-- alert:    {host} enrolled {age} ago and is heard of, but never sent any details
 -- together: {hosts} {have} been enrolled without any details {when}
 -- rows:     fleet_hosts (host)
 --

@@ -33,6 +33,7 @@ select
     r.host,
     min(r.ts) as since,
     max(r.ts) as until,
+    'enroll refused' as kind,
     count(*) as events,
     arg_max(r.message, r.ts) as last_message
 from refusals as r

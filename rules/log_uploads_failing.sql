@@ -4,8 +4,7 @@
 -- strength: fair
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    Fleet failed {failed} of {requests} times to take the logs of {hosts} hosts, from
--- {since} to {until}
+-- alert:    Fleet refused {failed} of {requests} posts of logs, from {since} to {until}
 -- together: Fleet did not take the logs of its hosts {when}
 -- rows:     osquery_requests (kind)
 --
@@ -20,10 +19,16 @@ with
         select *, sum(requests) over near as all_near, sum(failed) over near as failed_near
         from osquery_requests
         where kind = 'log'
-        window near as (order by bucket range between interval 30 minutes preceding and current row)
+        window
+            near as (
+                order by
+                    bucket range
+                    between interval 30 minutes preceding and interval 30 minutes following
+            )
     )
 select
     cast(null as varchar) as host,
+    'log' as kind,
     min(since) filter (where failed > 0) as since,
     max(until) filter (where failed > 0) as until,
     cast(sum(failed) as bigint) as failed,

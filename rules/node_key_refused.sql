@@ -4,8 +4,7 @@
 -- strength: fair
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} is refused by Fleet: its node key is not valid ({events} times, {since} to
--- {until})
+-- alert:    Fleet refuses the node key of {host} ({events} times, {since} to {until})
 -- together: Fleet refuses the node key of {hosts} {when}
 -- rows:     osquery_requests (host)
 --

@@ -4,7 +4,7 @@
 -- needs:    fleet_hosts
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} is online, but osquery brought no {what} for {age}; {allowed} is normal
+-- alert:    {host} is online, but its {what} are {age} old; {allowed} is normal
 -- together: {hosts} {have} been online without fresh {what} {when}
 -- rows:     fleet_hosts (host)
 --

@@ -6,7 +6,7 @@
 -- window:   24 hours
 -- alert:    {host}: {what}, from {since} to {until}
 -- together: osquery's watchdog stops queries of {hosts} {when}
--- rows:     agent_errors (host)
+-- rows:     agent_errors (host, kind)
 --
 -- osqueryd kills a worker that takes too much memory or time, and never again runs the query that
 -- it was at for a day: a details query among them is not answered until tomorrow, and no profile

@@ -3,10 +3,9 @@
 -- explains: verification-stalled
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} cannot tell which profiles it has: its query failed {events} times, last at
--- {until}
+-- alert:    {host} cannot tell which profiles it has: {events} failures up to {until}
 -- together: {hosts} {have} been unable to tell which profiles they have {when}
--- rows:     agent_errors (host)
+-- rows:     agent_errors (host, kind)
 --
 -- osquery verifies a profile with one query of the details. Where that fails, the Mac may have
 -- every profile and Fleet cannot know. osqueryd tells of it in its own log; Fleet does only while
@@ -28,6 +27,7 @@ select
     host,
     min(ts) as since,
     max(ts) as until,
+    'query failed' as kind,
     count(*) as events,
     list_sort(list(distinct told_by)) as told_by,
     arg_max(message, ts) as last_message

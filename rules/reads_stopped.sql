@@ -4,7 +4,7 @@
 -- needs:    nginx_access | alb_access
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} has not asked for queries since {since}, while it sent {others} other requests
+-- alert:    {host} asks for no queries since {since}; it sent {others} other requests
 -- together: {hosts} {have} asked for no queries {when}
 -- rows:     osquery_requests (host)
 --

@@ -3,7 +3,7 @@
 -- explains: osquery-stalled
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} has not answered the refetch asked for {age} ago; it was online all the time
+-- alert:    {host} has not answered a refetch for {age}, though it was online
 -- together: {hosts} {have} left a refetch unanswered {when}
 -- rows:     fleet_hosts (host)
 --
