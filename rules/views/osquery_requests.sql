@@ -15,7 +15,12 @@ select
     max(ts) as until,
     count(*) as requests,
     count(*) filter (where status = 401) as refused,
-    count(*) filter (where status >= 500) as failed
+    count(*) filter (where status >= 500) as failed,
+    count(*)
+    || ' requests for '
+    || kind
+    || if(refused > 0, ', ' || refused || ' refused', '')
+    || if(failed > 0, ', ' || failed || ' failed', '') as message
 from requests
 where
     ts >= getvariable('since')
