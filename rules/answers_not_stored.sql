@@ -1,4 +1,4 @@
--- title:    Answers not stored
+-- title:    Answers that were not stored
 -- severity: medium
 -- explains: osquery-stalled
 -- strength: fair

@@ -1,4 +1,4 @@
--- title:    Details never came
+-- title:    Missing details
 -- severity: medium
 -- explains: osquery-stalled
 -- needs:    fleet_hosts

@@ -1,4 +1,4 @@
--- title:    Enrollment refused
+-- title:    Refused enrollment
 -- severity: high
 -- explains: host-offline
 -- strength: fair

@@ -1,4 +1,4 @@
--- title:    Enrolls again and again
+-- title:    Repeated enrollment
 -- severity: medium
 -- explains: agent-crash-loop
 -- strength: fair

@@ -1,4 +1,4 @@
--- title:    Fleet unreachable
+-- title:    Failure to reach Fleet
 -- severity: high
 -- explains: network
 -- needs:    orbit | unified_log
@@ -10,16 +10,14 @@
 --
 -- The host itself says that it found no name, no way or no answer, or that somebody else answered
 -- with a web page, as proxies and captive portals do. A single failure is nothing, and a laptop
--- that wakes fails for some seconds until its network is up: only what goes on counts. orbit tells
--- of such failures at level INFO, each twice. Look first at who shares it: one host is its own
+-- that wakes fails for some seconds until its network is up, in the dark as well, each quarter of
+-- an hour: only what goes on counts. orbit tells of such failures at level INFO, each twice. Look
+-- first at who shares it: one host is its own
 -- network, all at one site their proxy or name server, all hosts the server or its name.
 --
 with
     troubles as (
-        select
-            e.*,
-            coalesce(h.network_after, p.network_after) as allowed,
-            e.ts - lag(e.ts) over (partition by e.host order by e.ts) > interval 20 minutes as fresh
+        select e.*, coalesce(h.network_after, p.network_after) as allowed
         from agent_errors as e
         join policy as p on p.scope = 'all'
         left join hosts as h on h.host = e.host
@@ -33,10 +31,21 @@ with
                 'html answer',
                 'no host in URL'
             )
+            and not exists (
+                from asleep as z where z.host = e.host and e.ts between z.since and z.until
+            )
+    ),
+    steps as (
+        -- the updater asks each quarter of an hour, all else within a minute
+        select
+            *,
+            ts - lag(ts) over (partition by host order by ts)
+            > if(kind in ('html answer', 'no host in URL'), interval 20 minutes, allowed) as fresh
+        from troubles
     ),
     numbered as (
         select *, count(*) filter (where fresh) over (partition by host order by ts) as run
-        from troubles
+        from steps
     )
 select
     host,

@@ -1,4 +1,4 @@
--- title:    Log lines lost
+-- title:    Lost log lines
 -- severity: medium
 -- explains: collection-gap
 -- every:    1 hour

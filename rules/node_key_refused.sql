@@ -1,4 +1,4 @@
--- title:    Node key refused
+-- title:    Refused node key
 -- severity: high
 -- explains: host-offline
 -- strength: fair

@@ -1,4 +1,4 @@
--- title:    osquery stalled
+-- title:    Stale details
 -- severity: medium
 -- explains: osquery-stalled
 -- needs:    fleet_hosts

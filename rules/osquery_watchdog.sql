@@ -1,7 +1,6 @@
--- title:    osquery's watchdog
+-- title:    Workers that osquery's watchdog stopped
 -- severity: medium
 -- explains: osquery-stalled
--- needs:    osquery_status | orbit
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: {what}, from {since} to {until}

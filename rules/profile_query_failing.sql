@@ -1,4 +1,4 @@
--- title:    Profiles cannot be verified
+-- title:    Profile query failing
 -- severity: medium
 -- explains: verification-stalled
 -- every:    5 minutes

@@ -1,7 +1,6 @@
--- title:    osquery asks for no queries
+-- title:    Queries no longer asked for
 -- severity: medium
 -- explains: osquery-stalled
--- needs:    nginx_access | alb_access
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} asks for no queries since {since}; it sent {others} other requests

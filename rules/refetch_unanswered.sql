@@ -1,4 +1,4 @@
--- title:    Refetch unanswered
+-- title:    Unanswered refetch
 -- severity: medium
 -- explains: osquery-stalled
 -- every:    5 minutes
