@@ -44,6 +44,22 @@ class Policy:
     """How long a host that is online may go without an MDM check-in."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
+    details_after: timedelta = timedelta(hours=2)
+    """How long a host that stays online may keep old details, labels or policies: osquery refreshes them each hour."""
+    refetch_after: timedelta = timedelta(minutes=10)
+    """How long a host that stays online may leave a refetch unanswered: Fleet's own page gives up after 140 seconds."""
+    enrolled_after: timedelta = timedelta(minutes=15)
+    """How long an enrolled host may take until its first details are there."""
+    crash_within: timedelta = timedelta(minutes=10)
+    """Three starts of an agent within this are a crash loop; an update is one."""
+    watchdog_within: timedelta = timedelta(hours=1)
+    """Three workers of osqueryd stopped within this are no accident: their queries are never answered."""
+    network_after: timedelta = timedelta(minutes=5)
+    """How long an agent may fail to reach Fleet: a laptop that wakes does for some seconds."""
+    reads_after: timedelta = timedelta(minutes=10)
+    """How long a host that sends may go without asking for queries, which it does every 10 seconds."""
+    clock_after: timedelta = timedelta(minutes=5)
+    """How wrong a clock may be: as much as Kerberos bears."""
 
 
 NIGHTLY = Cron("30 3 * * *")

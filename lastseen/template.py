@@ -75,6 +75,14 @@ path = "lake"            # where the tables are, relative to this file
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
 #collection_after = "1 hour"
+#details_after = "2 hours"
+#refetch_after = "10 minutes"
+#enrolled_after = "15 minutes"
+#crash_within = "10 minutes"
+#watchdog_within = "1 hour"
+#network_after = "5 minutes"
+#reads_after = "10 minutes"
+#clock_after = "5 minutes"
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]
