@@ -9,10 +9,15 @@
 -- may claim the same: `alias_spans` decides.
 --
 with
+    hours as materialized(
+        select h.*, n.host
+        from host_hours as h
+        join host_names as n on n.key = h.key and n.name = h.name
+    ),
     places as (
         select
             h.key,
-            n.host,
+            h.host,
             h.step,
             h.silent,
             h.told_at,
@@ -21,9 +26,8 @@ with
             lag(ips) over one as ips_before,
             lag(h.held_until) over one as left_before,
             lead(h.told_at) over one as told_next
-        from host_hours as h
-        join host_names as n on n.key = h.key and n.name = h.name
-        window one as (partition by h.key, n.host order by h.step)
+        from hours as h
+        window one as (partition by h.key, h.host order by h.step)
     ),
     stays as (select * exclude (ips), unnest(ips) as alias from places),
     numbered as (
@@ -43,7 +47,7 @@ with
                 window one as (partition by key, host, alias order by step)
             )
     ),
-    visits as (
+    visits as materialized(
         select
             host,
             alias,
@@ -60,7 +64,7 @@ with
     ),
     listed as (
         select
-            n.host,
+            h.host,
             h.id,
             h.uuid,
             h.hardware_serial,
@@ -70,8 +74,7 @@ with
             h.display_name,
             min(h.first_ts) as since,
             max(h.last_ts) as until
-        from host_hours as h
-        join host_names as n on n.key = h.key and n.name = h.name
+        from hours as h
         group by all
     ),
     called as (
@@ -105,7 +108,7 @@ with
             ) as kind
         from listed
     ),
-    names as (
+    names as materialized(
         select
             host,
             lower(alias) as alias,

@@ -9,11 +9,13 @@
 -- between two snapshots, is nobody's for that time: better an unresolved name than a wrong one.
 --
 with
-    numbered as (select *, dense_rank() over (order by host) as number from alias_claims),
+    numbered as materialized(
+        select *, dense_rank() over (order by host) as number from alias_claims
+    ),
     taken as (
         select n.*, later.since as taken_at
         from numbered as n
-        asof left join alias_claims as later on later.alias = n.alias and later.since > n.until
+        asof left join numbered as later on later.alias = n.alias and later.since > n.until
     ),
     possible as (
         select
@@ -21,8 +23,7 @@ with
             greatest(t.not_before, coalesce(earlier.until, t.not_before)) as maybe_since,
             least(t.not_after, coalesce(t.taken_at, t.not_after)) as maybe_until
         from taken as t
-        asof left join
-            alias_claims as earlier on earlier.alias = t.alias and earlier.until < t.since
+        asof left join numbered as earlier on earlier.alias = t.alias and earlier.until < t.since
     ),
     edges as (
         -- who is known to have it counts in `sure`, who may have it in `maybe`

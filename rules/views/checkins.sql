@@ -66,10 +66,15 @@ from sightings as s
 left join alias_spans as a on a.alias = lower(s.name) and s.ts >= a.since and s.ts < a.until
 where s.name is not null and s.ts < getvariable('until')
 union all
-select seen_time, host, 'seen', 'fleet_hosts', emitter, false
-from host_snapshots
-where seen_time is not null and seen_time < getvariable('until')
-union all
-select last_mdm_checked_in_at, host, 'mdm', 'fleet_hosts', emitter, false
-from host_snapshots
-where last_mdm_checked_in_at is not null and last_mdm_checked_in_at < getvariable('until')
+select told.ts, host, told.channel, 'fleet_hosts', emitter, false
+from
+    (
+        select
+            host,
+            emitter,
+            unnest(
+                [{'ts':seen_time, 'channel':'seen'}, {'ts':last_mdm_checked_in_at, 'channel':'mdm'}]
+            ) as told
+        from host_snapshots
+    )
+where told.ts < getvariable('until')

@@ -10,14 +10,15 @@
 -- a machine that took over the name of one that is gone. `duplicates` tells of all of them.
 --
 with
-    named as (
+    hours as materialized(from host_hours),
+    named as materialized(
         select
             key,
             name,
             min(first_ts) as since,
             max(last_ts) as until,
             arg_max(coalesce(hardware_serial, uuid), last_ts) as machine
-        from host_hours
+        from hours
         group by key, name
     ),
     turns as (
@@ -26,7 +27,7 @@ with
             name,
             lag(lower(name)) over one as before,
             last_enrolled_at is distinct from lag(last_enrolled_at) over one as anew
-        from host_hours
+        from hours
         where key in (from named select key group by key having count(distinct lower(name)) > 1)
         window one as (partition by key order by step)
     ),
@@ -36,7 +37,7 @@ with
         group by key
         having count(*) filter (where anew and lower(name) <> before) >= count(distinct lower(name))
     ),
-    latest as (
+    latest as materialized(
         select
             key,
             arg_max(name, until) as host,
