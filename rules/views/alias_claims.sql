@@ -54,11 +54,11 @@ with
             min(told_at) as since,
             max(held_until) as until,
             if(
-                arg_min(list_contains(ips_before, alias), step),
+                arg_min_null(list_contains(ips_before, alias), step),
                 min(told_at),
-                min_by(left_before, step)
+                arg_min_null(left_before, step)
             ) as not_before,
-            max_by(told_next, step) as not_after
+            arg_max_null(told_next, step) as not_after
         from numbered
         group by key, host, alias, stay
     ),

@@ -89,15 +89,20 @@ with
             and lower(host) not in (from alias_claims select alias where "table" <> 'coverage')
             and (channel = 'own log' or not exists (from latest))
     ),
-    named as (
-        select
-            host,
-            list_sort(list(distinct alias) filter (where kind <> 'address')) as names,
-            list_distinct(
-                list(alias order by until desc, alias) filter (where kind = 'address')
-            ) as addresses
+    stays as (
+        select host, alias, max(until) as until
         from alias_claims
+        where kind = 'address'
+        group by host, alias
+    ),
+    named as (
+        select host, list_sort(list(distinct alias)) as names
+        from alias_claims
+        where kind <> 'address'
         group by host
+    ),
+    placed as (
+        select host, list(alias order by until desc, alias) as addresses from stays group by host
     ),
     known as (
         select
@@ -147,7 +152,7 @@ with
 select
     known.*,
     coalesce(named.names, [lower(known.host)]) as names,
-    coalesce(named.addresses, []) as addresses,
+    coalesce(placed.addresses, []) as addresses,
     coalesce(
         own.heartbeat_period,
         kind.heartbeat_period,
@@ -163,6 +168,7 @@ select
     coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after
 from known
 left join named on named.host = known.host
+left join placed on placed.host = known.host
 join policy as everyone on everyone.scope = 'all'
 left join policy as kind on kind.scope = 'platform' and lower(kind.name) = lower(known.platform)
 left join policy as own on own.scope = 'host' and lower(own.name) = lower(known.host)
