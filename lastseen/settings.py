@@ -36,6 +36,10 @@ class Policy:
     """How long a host that is online may go without an MDM check-in."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
+    certificate_notice: timedelta = timedelta(days=30)
+    """How long before its end a certificate is worth a word: Fleet renews a Mac's identity well before."""
+    certificate_urgent: timedelta = timedelta(days=7)
+    """How long before its end it is urgent: a week holds a weekend, and a push certificate needs people."""
 
 
 NIGHTLY = Cron("30 3 * * *")
