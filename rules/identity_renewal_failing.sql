@@ -30,7 +30,9 @@ select
     max(ts) as until,
     count(*) as events,
     count(*) || ' times' as times,
-    regexp_replace(arg_max(message, ts), '^schedule \w+: (running job: )?', '') as reason,
+    regexp_replace(
+        arg_max(message, ts), '^(schedule|cron) \w+( raised errors)?: (running job: )?', ''
+    ) as reason,
     'cleanups_then_aggregation' as cron
 from failures
 having count(*) > 1

@@ -4,8 +4,7 @@
 -- needs:    fleet_hosts, fleet_commands
 -- every:    1 hour
 -- window:   24 hours
--- alert:    {host} shows MDM {mdm_enrollment_status} and has answered none of {commands} commands
--- since {since}; {talked}
+-- alert:    {host} shows MDM {shown}, but {talked}; {commands} commands wait since {since}
 -- together: {hosts} {have} MDM on and {have} answered no command {when}
 -- rows:     fleet_commands (host)
 --
@@ -44,7 +43,7 @@ select
     w.since,
     greatest(w.until, w.since) as until,
     w.commands,
-    h.mdm_enrollment_status,
+    h.mdm_enrollment_status as shown,
     h.last_mdm_checked_in_at,
     coalesce(
         'its last MDM check-in was at ' || strftime(h.last_mdm_checked_in_at, '%Y-%m-%d %H:%M UTC'),

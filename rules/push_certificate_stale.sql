@@ -4,8 +4,7 @@
 -- needs:    fleet_server, fleet_apns
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    Fleet has a push certificate that is good until {ends}, and pushes with an old one:
--- {what}. Restart Fleet
+-- alert:    {what}
 -- together: Fleet pushes with an old certificate and must be restarted {when}
 -- rows:     push_certificates
 --
@@ -77,7 +76,7 @@ with
             number,
             events,
             null as waiting,
-            'Apple said "expired" ' || if(events = 1, 'once', events || ' times') as what
+            'Apple said "expired" ' || if(events = 1, 'once', events || ' times') as how
         from failures
         where not exists (from fleet_starts as s where s.ts > failures.until)
         union all
@@ -98,8 +97,12 @@ select
     null as host,
     t.since,
     t.until,
-    t.what,
-    strftime(c.not_after, '%Y-%m-%d') as ends,
+    'Fleet has a push certificate that is good until '
+    || strftime(c.not_after, '%Y-%m-%d')
+    || ', and still pushes with an old one: '
+    || t.how
+    || '; restart it' as what,
+    c.not_after,
     c.serial_number,
     c.not_before as renewed_after,
     c.since as renewed_before,

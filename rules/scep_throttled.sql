@@ -3,8 +3,7 @@
 -- explains: request-storm
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {hosts} hosts were refused a certificate with 429 within an hour, {served} got one:
--- send {profiles} in batches of {batch}
+-- alert:    {what}
 -- together: {hosts} hosts asked a certificate server too fast {when}
 -- rows:     profile_states
 --
@@ -64,6 +63,13 @@ select
     s.served,
     if(s.served = 0, 10, greatest(1, cast(floor(s.served / 2) as bigint))) as batch,
     coalesce(nullif(array_to_string(r.names, ', '), ''), 'it') as profiles,
+    r.hosts
+    || ' hosts were refused a certificate with 429 at once, '
+    || s.served
+    || ' got one: send '
+    || profiles
+    || ' in batches of '
+    || batch as what,
     r.first_detail
 from rollout as r
 cross join served as s

@@ -58,8 +58,6 @@ with
                         or contains(message, 'x509')
                         or contains(message, 'SSL')
                     )
-                    -- it fetches for every app
-                    and (process <> 'nsurlsessiond' or contains(message, '.apple.com'))
                 else false
             end
             and (
@@ -113,13 +111,13 @@ with
                     list_append(tokens, message),
                     tokens
                 )
-            ) as message,
-            len(tokens) > 0 and starts_with(message, 'UUID: ') as is_token
+            ) as message
         from failures
     ),
     meant as (
         select
             * exclude (host),
+            starts_with(message, 'UUID: ') as is_token,
             regexp_extract(
                 message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1
             ) as address,
@@ -134,10 +132,10 @@ with
                 when
                     by_fleet
                     and (
-                        contains(message, 'push.apple.com')
-                        or contains(message, 'APN')
-                        or contains(message, 'token is inactive')
-                        or is_token
+                        is_token
+                        or regexp_matches(
+                            message, 'push\.apple\.com|APN|token is inactive|push notif|ending push'
+                        )
                     )
                 then 'push'
                 when contains(message, 'SCEP') or contains(message, 'scep')
@@ -244,7 +242,15 @@ with
             r.line
         from reasoned as r
         left join aliases as a on lower(r.name) = a.alias
-        where r.reason is not null
+        where
+            r.reason is not null
+            -- it fetches for every app, and a web site may have an old certificate
+            and (
+                r.process <> 'nsurlsessiond'
+                or r.reason = 'unknown authority'
+                or contains(r.message, '.apple.com')
+                or r.process is null
+            )
     ),
     logged as (
         select distinct purpose, reason, date_trunc('minute', ts) as minute
