@@ -4,7 +4,7 @@
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}
--- together: {hosts} hosts asked a certificate server too fast {when}
+-- together: {refused} hosts asked a certificate server too fast {when}
 -- rows:     profile_states
 --
 -- A profile with a certificate goes to many hosts at once, and the server that issues them
@@ -59,7 +59,7 @@ select
     null as host,
     r.since,
     r.until,
-    r.hosts,
+    r.hosts as refused,
     s.served,
     if(s.served = 0, 10, greatest(1, cast(floor(s.served / 2) as bigint))) as batch,
     coalesce(nullif(array_to_string(r.names, ', '), ''), 'it') as profiles,
