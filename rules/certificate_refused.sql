@@ -89,7 +89,7 @@ with
             coalesce(mode(reason) filter (where reason <> 'refused'), 'refused') as reason,
             count(*) as events,
             count(distinct host) as hosts,
-            list_sort(list_distinct(flatten(list(logs)))) as logs,
+            list_sort(list_distinct(flatten(list(distinct logs)))) as logs,
             arg_min(client_message, ts) as client_message,
             arg_min(server_message, ts) as server_message
         from refusals

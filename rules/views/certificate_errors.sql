@@ -105,12 +105,22 @@ with
         select
             * exclude (message, tokens),
             unnest(
-                if(
-                    len(tokens) = 0
-                    or len(regexp_extract_all(message, 'UUID: [^\s,]+, Error: ')) > len(tokens),
-                    list_append(tokens, message),
-                    tokens
-                )
+                case
+                    when len(tokens) = 0
+                    then [message]
+                    when len(regexp_extract_all(message, 'UUID: [^\s,]+, Error: ')) = len(tokens)
+                    then tokens
+                    else
+                        list_append(
+                            tokens,
+                            regexp_replace(
+                                message,
+                                '\n?UUID: [^\n]*(token is inactive|Unregistered|DeviceToken|ExpiredToken)[^\n]*',
+                                '',
+                                'g'
+                            )
+                        )
+                end
             ) as message
         from failures
     ),
@@ -118,16 +128,30 @@ with
         select
             * exclude (host),
             starts_with(message, 'UUID: ') as is_token,
-            regexp_extract(
-                message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1
+            contains(message, 'handshake error from ') as is_handshake,
+            if(
+                is_handshake,
+                regexp_extract(message, 'handshake error from \[?([0-9a-fA-F.:]+)\]?:\d+', 1),
+                ''
             ) as address,
-            coalesce(
-                nullif(regexp_extract(if(is_token, message, ''), 'UUID: ([^\s,]+)', 1), ''),
-                host,
-                nullif(address, ''),
-                nullif(regexp_extract(message, 'not ''pending'' for host:\s*([\w.-]+)', 1), '')
-            ) as name,
-            by_fleet and address <> '' or "table" = 'nginx_error' as by_server,
+            process is not distinct from 'nginx' as by_proxy,
+            case
+                when is_token
+                then regexp_extract(message, 'UUID: ([^\s,]+)', 1)
+                when by_proxy and "table" <> 'nginx_error'
+                then nullif(regexp_extract(message, ', client: ([^ ,]+)', 1), '')
+                when host is not null
+                then host
+                when is_handshake
+                then nullif(address, '')
+                when contains(message, 'is not ''pending''')
+                then nullif(regexp_extract(message, 'not ''pending'' for host:\s*([\w.-]+)', 1), '')
+            end as name,
+            by_fleet and is_handshake or by_proxy as by_server,
+            -- what is told again and again is judged once
+            if(
+                is_handshake, regexp_replace(message, '^.*handshake error from \S+: ', ''), message
+            ) as said,
             case
                 when
                     by_fleet
@@ -148,63 +172,64 @@ with
             end as purpose
         from split
     ),
-    reasoned as (
+    kinds as (select distinct purpose, said from meant),
+    reasons as (
         select
             *,
             case
                 when
                     purpose = 'push'
-                    and regexp_matches(message, 'is inactive|Unregistered|BadDeviceToken|ExpiredT')
+                    and regexp_matches(said, 'is inactive|Unregistered|BadDeviceToken|ExpiredT')
                 then 'dead token'
                 when
                     purpose = 'push'
                     and regexp_matches(
-                        message,
+                        said,
                         'DeviceTokenNotForTopic|TopicDisallowed|BadTopic|MissingTopic|BadCertificateEnvironment'
                     )
                 then 'wrong topic'
-                when purpose = 'identity' and regexp_matches(message, '\b429\b|Too Many Requests')
+                when purpose = 'identity' and regexp_matches(said, '\b429\b|Too Many Requests')
                 then 'too many requests'
-                when purpose = 'identity' and contains(message, 'hallenge')
+                when purpose = 'identity' and contains(said, 'hallenge')
                 then 'challenge refused'
-                when purpose = 'identity' and contains(message, 'is not ''pending''')
+                when purpose = 'identity' and contains(said, 'is not ''pending''')
                 then 'not expected'
-                when regexp_matches(message, 'not yet valid: current time \S+ is before ')
+                when regexp_matches(said, 'not yet valid: current time \S+ is before ')
                 then 'not yet valid'
                 when
                     regexp_matches(
-                        message,
+                        said,
                         '(?i)expired certificate|certificate (has |is )?expired|TemporalValidity|-9814\b|-67818\b'
                     )
                 then 'expired'
-                when regexp_matches(message, '(?i)not yet valid|\[-?1204\]|Code=-1204\b')
+                when regexp_matches(said, '(?i)not yet valid|\[-?1204\]|Code=-1204\b')
                 then 'not yet valid'
-                when contains(message, 'Cannot read TLS server certificate')
+                when contains(said, 'Cannot read TLS server certificate')
                 then 'missing CA file'
                 when
                     regexp_matches(
-                        message,
+                        said,
                         '(?i)unknown (certificate authority|ca\b|authority)|local issuer|self.signed|MissingIntermediate'
                         || '|AnchorTrusted|-981[23]\b|Code=-1203\b'
                     )
                 then 'unknown authority'
                 when
                     regexp_matches(
-                        message,
+                        said,
                         '(?i)hostname mismatch|certificate is valid for .*, not |not valid for|(certificate|name) does(n.t| not) match|-9843\b|-67602\b'
                     )
                 then 'wrong name'
-                when regexp_matches(message, '(?i)certificate (is |has been )?revoked')
+                when regexp_matches(said, '(?i)certificate (is |has been )?revoked')
                 then 'revoked'
                 when
                     regexp_matches(
-                        message,
+                        said,
                         '(?i)protocol version|unsupported (protocol|versions)|no supported versions'
                     )
                 then 'protocol'
                 when
                     regexp_matches(
-                        message,
+                        said,
                         '(?i)certificate verify failed|bad certificate|bad record MAC|certificate required|unknown certificate'
                         || '|no required SSL certificate|Trust evaluation failed|-980[278]\b|Code=-120[02]\b'
                         || '|BadCertificate|x509: '
@@ -212,18 +237,22 @@ with
                 then 'refused'
                 when
                     purpose = 'identity'
-                    and regexp_matches(message, '(?i)fail|error|refus|reject|invalid|unable|cannot')
+                    and regexp_matches(said, '(?i)fail|error|refus|reject|invalid|unable|cannot')
                 then 'failed'
             end as reason
-        from meant
+        from kinds
+    ),
+    reasoned as (
+        select m.*, w.reason
+        from meant as m
+        join reasons as w on w.purpose = m.purpose and w.said = m.said
+        where w.reason is not null
     ),
     resolved as (
         select
             r.ts,
             coalesce(a.host, r.name) as host,
-            a.host is not null
-            or r."table"
-            in ('orbit', 'osquery_status', 'unified_log', 'syslog', 'journald') as known,
+            a.host is not null or r."table" in ('orbit', 'osquery_status', 'unified_log') as known,
             r.emitter,
             r.purpose,
             r.reason,
@@ -243,14 +272,10 @@ with
         from reasoned as r
         left join aliases as a on lower(r.name) = a.alias
         where
-            r.reason is not null
             -- it fetches for every app, and a web site may have an old certificate
-            and (
-                r.process <> 'nsurlsessiond'
-                or r.reason = 'unknown authority'
-                or contains(r.message, '.apple.com')
-                or r.process is null
-            )
+            r.process is distinct from 'nsurlsessiond'
+            or r.reason = 'unknown authority'
+            or contains(r.message, '.apple.com')
     ),
     logged as (
         select distinct purpose, reason, date_trunc('minute', ts) as minute
