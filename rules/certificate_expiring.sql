@@ -1,4 +1,4 @@
--- title:    Certificate ends within a month
+-- title:    Certificate that ends within a month
 -- severity: medium
 -- every:    1 day
 -- window:   24 hours

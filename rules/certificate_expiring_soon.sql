@@ -1,4 +1,4 @@
--- title:    Certificate ends within a week
+-- title:    Certificate that ends within a week
 -- severity: high
 -- every:    1 day
 -- window:   24 hours

@@ -1,4 +1,4 @@
--- title:    Identity certificates are not renewed
+-- title:    Identity certificates not renewed
 -- severity: high
 -- explains: identity-certificate
 -- strength: weak

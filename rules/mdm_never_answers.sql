@@ -1,7 +1,6 @@
--- title:    MDM is On and never answers
+-- title:    Unanswered MDM commands
 -- severity: medium
 -- explains: mdm-channel
--- needs:    fleet_hosts, fleet_commands
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {host} shows MDM {shown}, but {talked}; {commands} commands wait since {since}

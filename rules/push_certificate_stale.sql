@@ -1,4 +1,4 @@
--- title:    Push certificate renewed, but not in use
+-- title:    Old push certificate in use
 -- severity: critical
 -- explains: push-certificate
 -- needs:    fleet_server, fleet_apns

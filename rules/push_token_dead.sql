@@ -1,7 +1,6 @@
--- title:    Push token dead
+-- title:    Dead push token
 -- severity: medium
 -- explains: mdm-channel
--- needs:    fleet_server
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    Apple no longer knows {host}'s push token ({times}, last at {until}), and Fleet {still}

@@ -1,4 +1,4 @@
--- title:    Certificate server asked too fast
+-- title:    Certificate server overrun
 -- severity: medium
 -- explains: request-storm
 -- every:    5 minutes
