@@ -75,6 +75,8 @@ path = "lake"            # where the tables are, relative to this file
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
 #collection_after = "1 hour"
+#certificate_notice = "30 days"
+#certificate_urgent = "7 days"
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]

@@ -71,7 +71,7 @@ with
             true as known,
             reason,
             message as client_message,
-            ["table"] as logs,
+            "table" as server_table,
             'push' as purpose
         from certificate_errors
         where
@@ -89,7 +89,12 @@ with
             coalesce(mode(reason) filter (where reason <> 'refused'), 'refused') as reason,
             count(*) as events,
             count(distinct host) as hosts,
-            list_sort(list_distinct(flatten(list(distinct logs)))) as logs,
+            list_sort(
+                list_concat(
+                    list(distinct client_table) filter (where client_table is not null),
+                    list(distinct server_table) filter (where server_table is not null)
+                )
+            ) as logs,
             arg_min(client_message, ts) as client_message,
             arg_min(server_message, ts) as server_message
         from refusals
