@@ -60,6 +60,10 @@ class Policy:
     """How long a host that sends may go without asking for queries, which it does every 10 seconds."""
     clock_after: timedelta = timedelta(minutes=5)
     """How wrong a clock may be: as much as Kerberos bears."""
+    certificate_notice: timedelta = timedelta(days=30)
+    """How long before its end a certificate is worth a word: Fleet renews a Mac's identity well before."""
+    certificate_urgent: timedelta = timedelta(days=7)
+    """How long before its end it is urgent: a week holds a weekend, and a push certificate needs people."""
 
 
 NIGHTLY = Cron("30 3 * * *")

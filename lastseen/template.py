@@ -83,6 +83,8 @@ path = "lake"            # where the tables are, relative to this file
 #network_after = "5 minutes"
 #reads_after = "10 minutes"
 #clock_after = "5 minutes"
+#certificate_notice = "30 days"
+#certificate_urgent = "7 days"
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]
