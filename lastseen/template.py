@@ -74,6 +74,10 @@ path = "lake"            # where the tables are, relative to this file
 #pending_after = "15 minutes"
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
+#queue_after = "30 minutes"
+#pushed_for = "7 days"
+#declaration_after = "1 hour"
+#enrollment_after = "24 hours"
 #collection_after = "1 hour"
 
 # Nearer wins: a platform over all hosts, a host over its platform.

@@ -84,7 +84,15 @@ select
     coalesce(
         own.verifying_after, kind.verifying_after, everyone.verifying_after
     ) as verifying_after,
-    coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after
+    coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after,
+    coalesce(own.queue_after, kind.queue_after, everyone.queue_after) as queue_after,
+    coalesce(own.pushed_for, kind.pushed_for, everyone.pushed_for) as pushed_for,
+    coalesce(
+        own.declaration_after, kind.declaration_after, everyone.declaration_after
+    ) as declaration_after,
+    coalesce(
+        own.enrollment_after, kind.enrollment_after, everyone.enrollment_after
+    ) as enrollment_after
 from known
 join policy as everyone on everyone.scope = 'all'
 left join policy as kind on kind.scope = 'platform' and lower(kind.name) = lower(known.platform)
