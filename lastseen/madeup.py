@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from lastseen import adhoc
-from lastseen.facts import NIGHT, Ask, Card, Facts, Item, Row
+from lastseen.evidence import Ask, Row
+from lastseen.facts import NIGHT, Card, Facts, Item
 from lastseen.headline import Headline, Tally
 from lastseen.rules import Finding
 from lastseen.views import Views

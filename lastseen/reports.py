@@ -18,7 +18,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from lastseen import adhoc, charts, facts, madeup, strips, wording
 from lastseen.errors import Problem, UserError
-from lastseen.facts import Ask, Facts
+from lastseen.evidence import Ask
+from lastseen.facts import Facts
 from lastseen.project import Project
 from lastseen.rules import Finding
 from lastseen.terminal import harmless
