@@ -1,18 +1,17 @@
--- title:    Installed, and still called pending
+-- title:    Lost acknowledgement
 -- severity: medium
 -- explains: verification-stalled
--- needs:    fleet_profiles, osquery_results
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {host} has profile {profile} since {installed}, but Fleet calls it pending
 -- together: {hosts} {have} had a profile that Fleet calls pending {when}
 -- rows:     found_profiles (host)
 --
--- osquery lists the profile on the Mac, installed after it was queued, and Fleet still waits for
--- the answer to its command: the answer was lost on the way or in the database. An older profile
--- of the same name is what an update replaces and is not here; nor is a profile that was installed
--- within the quarter of an hour that a delivery may take. The next details should turn it to
--- verified; if not, send the profile again.
+-- osquery lists the profile on the Mac, installed after it was queued, and Fleet still waits
+-- for the answer to its command: the answer was lost on the way or in the database. An older
+-- profile of the same name is what an update replaces and is not here; nor is a profile that
+-- was installed within the quarter of an hour that a delivery may take. The next details
+-- should turn it to verified; if not, send the profile again.
 --
 select
     p.host,

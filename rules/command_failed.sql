@@ -1,4 +1,4 @@
--- title:    Command or profile refused
+-- title:    Refused command or profile
 -- severity: high
 -- explains: command-failed
 -- needs:    fleet_profiles | fleet_commands
@@ -9,10 +9,11 @@
 -- rows:     commands (host)
 --
 -- The Mac took the command and answered that it cannot: waiting will not help. Fleet tries a
--- profile again before it calls it failed, so an error whose next try went well is not here, nor a
--- removal of what was not there. A profile that was delivered and then not found is another matter
--- (`verification_stalled`). Look first at the reason, then whether all hosts refuse it: then it is
--- the profile itself, else a payload of the same kind that this Mac has already.
+-- profile again before it calls it failed, so an error whose next try went well is not here,
+-- nor a removal of what was not there. A profile that was delivered and then not found is
+-- another matter (`verification_stalled`). Look first at the reason, then whether all hosts
+-- refuse it: then it is the profile itself, else a payload of the same kind that this Mac has
+-- already.
 --
 with
     reasons as (

@@ -1,4 +1,4 @@
--- title:    Declaration stuck
+-- title:    Stuck declaration
 -- severity: medium
 -- explains: declaration-stuck
 -- needs:    fleet_profiles
@@ -9,11 +9,12 @@
 -- rows:     mdm_events (host)
 --
 -- A declaration is not a profile: the Mac fetches it by itself once it is told that something
--- changed, and reports by itself that it has it. osquery never looks at it, so no refetch helps.
--- Verified within minutes is normal, and a Mac that was off or asleep has that time from when it
--- came back. Stuck are: no report came, a removal that is never confirmed (removed and added again
--- too quickly), a type that this macOS does not know. Look first whether the Mac fetches anything
--- by MDM at all; an old Fleet (before 4.69) loses removals and must be updated.
+-- changed, and reports by itself that it has it. osquery never looks at it, so no refetch
+-- helps. Verified within minutes is normal, and a Mac that was off or asleep has that time
+-- from when it came back. Stuck are: no report came, a removal that is never confirmed
+-- (removed and added again too quickly), a type that this macOS does not know. Look first
+-- whether the Mac fetches anything by MDM at all; an old Fleet (before 4.69) loses removals
+-- and must be updated.
 --
 with
     declarations as (

@@ -1,18 +1,17 @@
--- title:    Disk encryption not confirmed
+-- title:    Unconfirmed disk encryption
 -- severity: low
 -- explains: verification-stalled
 -- strength: weak
--- needs:    fleet_hosts
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {host}: disk encryption is {status} for {age}; {allowed} is normal while online
 -- together: {hosts} {have} had disk encryption unconfirmed {when}
 -- rows:     mdm_states (host)
 --
--- The key of a Mac's encryption goes its own way: osquery fetches it, and a job of Fleet decrypts
--- it once an hour, so for two hours nothing is wrong. "Action required" is the user's turn (log
--- out, enter the password) and may last for days: it is not here. Look first whether the details
--- of the host come at all, then at its own log for `FVEscrow`.
+-- The key of a Mac's encryption goes its own way: osquery fetches it, and a job of Fleet
+-- decrypts it once an hour, so for two hours nothing is wrong. "Action required" is the user's
+-- turn (log out, enter the password) and may last for days: it is not here. Look first whether
+-- the details of the host come at all, then at its own log for `FVEscrow`.
 --
 select
     m.host,

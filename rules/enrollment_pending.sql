@@ -1,4 +1,4 @@
--- title:    Not enrolled yet
+-- title:    Outstanding enrollment
 -- severity: low
 -- explains: enrollment-pending
 -- needs:    fleet_hosts
@@ -9,10 +9,11 @@
 -- rows:     mdm_states (host)
 --
 -- Apple Business Manager has given the Mac to Fleet, and it has not come yet: it is called
--- Pending, which has nothing to do with a profile that waits. A new box in its wrapping is that
--- for weeks, and nothing is wrong with it; so this is no trouble but an answer, and tells since
--- when. Where the Mac is in use, it was set up without the network or restored from another one:
--- it gets the enrollment with `profiles renew -type enrollment`, or by being erased.
+-- Pending, which has nothing to do with a profile that waits. A new box in its wrapping is
+-- that for weeks, and nothing is wrong with it; so this is no trouble but an answer, and tells
+-- since when. Where the Mac is in use, it was set up without the network or restored from
+-- another one: it gets the enrollment with `profiles renew -type enrollment`, or by being
+-- erased.
 --
 select
     m.host,

@@ -1,8 +1,7 @@
--- title:    Fleet's sync with Apple's enrollment fails
+-- title:    Failing sync with Apple's enrollment
 -- severity: medium
 -- explains: enrollment-pending
 -- strength: fair
--- needs:    fleet_server
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    Fleet cannot sync enrollment with Apple: {first_message} ({times})
@@ -10,10 +9,11 @@
 -- rows:     mdm_events (kind)
 --
 -- Fleet asks Apple every half a minute which Macs are assigned to it, and tells Apple which
--- enrollment profile each of them gets. While that fails, new Macs are not known or start without
--- MDM; those that are enrolled notice nothing. One failure is the network's and mended by the next
--- try, unless Apple refuses the profile itself (FLAGS_INVALID), which no try will change. Look
--- first at the message, then at the token and the terms in Apple Business Manager.
+-- enrollment profile each of them gets. While that fails, new Macs are not known or start
+-- without MDM; those that are enrolled notice nothing. One failure is the network's and mended
+-- by the next try, unless Apple refuses the profile itself (FLAGS_INVALID), which no try will
+-- change. Look first at the message, then at the token and the terms in Apple Business
+-- Manager.
 --
 with
     failures as (

@@ -1,19 +1,18 @@
--- title:    Enrolled, and not taken for it
+-- title:    Unnoticed enrollment
 -- severity: medium
 -- explains: enrollment-pending
 -- needs:    fleet_hosts
 -- every:    1 hour
 -- window:   24 hours
--- alert:    {host} reports to Fleet, which has called it Pending for {age}: it was set up without
--- MDM, or Fleet missed it
+-- alert:    {host} has reported for {age}, and Fleet still calls its enrollment Pending
 -- together: {hosts} {have} reported though not enrolled {when}
 -- rows:     mdm_states (host)
 --
--- osquery brings its details, so the Mac is in use, and Fleet still calls its enrollment Pending:
--- no profile can reach it. Within a day of the first report that is normal, for the sync with
--- Apple has its own time. Look first whether the Mac has an enrollment profile (`profiles status
--- -type enrollment`): with one, Fleet's sync with Apple is behind; without one, the Mac was set up
--- without the network or restored from another one.
+-- osquery brings its details, so the Mac is in use, and Fleet still calls its enrollment
+-- Pending: no profile can reach it. Within a day of the first report that is normal, for the
+-- sync with Apple has its own time. Look first whether the Mac has an enrollment profile
+-- (`profiles status -type enrollment`): with one, Fleet's sync with Apple is behind; without
+-- one, the Mac was set up without the network or restored from another one.
 --
 with
     judged as (

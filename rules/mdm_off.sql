@@ -1,4 +1,4 @@
--- title:    MDM is off, or another server's
+-- title:    Lost MDM enrollment
 -- severity: medium
 -- explains: mdm-off
 -- needs:    fleet_hosts
@@ -8,11 +8,12 @@
 -- together: {hosts} {have} lost MDM {when}
 -- rows:     mdm_states (host)
 --
--- Profiles reach a Mac only by the server that it is enrolled with. Where its enrollment is gone,
--- or belongs to another server, what Fleet has for it stays pending for ever and osquery goes on
--- as ever. A Mac that never had MDM is not here, nor one whose MDM was off before and has nothing
--- waiting; a personal enrollment is an enrollment. Look first at Fleet's activities: who turned it
--- off, or whether the Mac's owner removed the profile; then enroll it again.
+-- Profiles reach a Mac only by the server that it is enrolled with. Where its enrollment is
+-- gone, or belongs to another server, what Fleet has for it stays pending for ever and osquery
+-- goes on as ever. A Mac that never had MDM is not here, nor one whose MDM was off before and
+-- has nothing waiting; a personal enrollment is an enrollment. Look first at Fleet's
+-- activities: who turned it off, or whether the Mac's owner removed the profile; then enroll
+-- it again.
 --
 with
     waits as (select host, count(*) as profiles, min(since) as since from pending group by host),

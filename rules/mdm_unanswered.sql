@@ -1,23 +1,23 @@
--- title:    Nothing fetched by MDM
--- severity: high
+-- title:    Unanswered MDM
+-- severity: medium
 -- explains: mdm-channel
 -- strength: fair
 -- needs:    fleet_hosts, fleet_profiles | fleet_commands
 -- every:    5 minutes
 -- window:   24 hours
--- alert:    {host} is online in osquery and fetches nothing by MDM: {what} waits for {age}, the
--- last MDM check-in was {last}{hint}
+-- alert:    {host} is heard by osquery, not by MDM: {what} waits for {age}, last heard {last}{hint}
 -- together: {hosts} {have} fetched nothing by MDM {when}
 -- rows:     commands (host)
 --
 -- Something was queued for a Mac that osquery shows online all the time, Fleet pushes it each
--- minute, and not one MDM check-in came since. So the push does not arrive (the certificate that
--- Fleet pushes with, Apple's network, port 5223) or the Mac cannot answer it (its identity
--- certificate). A Mac that was off or asleep is not here: what counts is the time since it came
--- back; nor one that answered NotNow and is not pushed again. Look first whether one Mac has it,
--- or all that something was queued for: then it is the push certificate or the server. A Mac with
--- three commands waiting that never spoke MDM at all, while others do, may have its enrollment
--- from another Mac by Migration Assistant, without the key that belongs to it.
+-- minute, and not one MDM check-in came since. So the push does not arrive (the certificate
+-- that Fleet pushes with, Apple's network, port 5223) or the Mac cannot answer it (its
+-- identity certificate). A Mac that was off or asleep is not here: what counts is the time
+-- since it came back; nor one that answered NotNow and is not pushed again. Look first whether
+-- one Mac has it, or all that something was queued for: then it is the push certificate or the
+-- server. A Mac with three commands waiting that never spoke MDM at all, while others do, may
+-- have its enrollment from another Mac by Migration Assistant, without the key that belongs to
+-- it.
 --
 with
     waits as (

@@ -1,4 +1,4 @@
--- title:    NotNow, and not asked again
+-- title:    Standing NotNow
 -- severity: medium
 -- explains: not-now
 -- needs:    fleet_commands
@@ -8,11 +8,11 @@
 -- together: {hosts} {have} answered NotNow {when}
 -- rows:     commands (host, status)
 --
--- NotNow means later: the Mac slept with its lid closed, was locked, or was busy. Fleet does not
--- push it again for such a command, so if nothing else is queued it stays pending until the Mac
--- asks by itself. A NotNow with another answer soon after is how it should be and is not here,
--- nor is a Mac that has been asleep or off since. Look first whether somebody is logged in; any
--- other command (a refetch will not do, an APNs ping does) makes the Mac ask.
+-- NotNow means later: the Mac slept with its lid closed, was locked, or was busy. Fleet does
+-- not push it again for such a command, so if nothing else is queued it stays pending until
+-- the Mac asks by itself. A NotNow with another answer soon after is how it should be and is
+-- not here, nor is a Mac that has been asleep or off since. Look first whether somebody is
+-- logged in; any other command (a refetch will not do, an APNs ping does) makes the Mac ask.
 --
 with
     reasons as (

@@ -1,19 +1,18 @@
--- title:    Pending without a command
+-- title:    Pending profile without a command
 -- severity: medium
 -- explains: server-error
 -- strength: fair
--- needs:    fleet_profiles, fleet_commands
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: profile {profile} is pending for {age}, and Fleet made no command for it
 -- together: {hosts} {have} had a profile that Fleet made no command for {when}
 -- rows:     pending
 --
--- Every half a minute Fleet makes a command of each profile that is due. A profile that has none a
--- quarter of an hour later was passed over: the job failed, or waits for a lock, and Fleet's log
--- says `mdm_apple_profile_manager` with an error. A profile whose command was only seen after it
--- was answered has one too; where the list of commands was not collected since, nothing is
--- claimed. Look first at Fleet's log, then whether other hosts lack theirs.
+-- Every half a minute Fleet makes a command of each profile that is due. A profile that has
+-- none a quarter of an hour later was passed over: the job failed, or waits for a lock, and
+-- Fleet's log says `mdm_apple_profile_manager` with an error. A profile whose command was only
+-- seen after it was answered has one too; where the list of commands was not collected since,
+-- nothing is claimed. Look first at Fleet's log, then whether other hosts lack theirs.
 --
 with
     listed as (

@@ -1,4 +1,4 @@
--- title:    Too old to be pushed
+-- title:    Command too old to be pushed
 -- severity: medium
 -- explains: queue-blocked
 -- strength: fair
@@ -9,10 +9,11 @@
 -- together: {hosts} {have} had a command too old to be pushed {when}
 -- rows:     commands (host)
 --
--- Fleet pushes the Macs that have a command waiting each minute, but looks back no further than a
--- week. What is older is fetched only if the Mac asks for another reason, so a host that comes back
--- from a long leave may be online and keep it pending for ever. One that is still away is not here,
--- nor one that came back just now. Any new command, or an APNs ping, makes the Mac fetch all.
+-- Fleet pushes the Macs that have a command waiting each minute, but looks back no further
+-- than a week. What is older is fetched only if the Mac asks for another reason, so a host
+-- that comes back from a long leave may be online and keep it pending for ever. One that is
+-- still away is not here, nor one that came back just now. Any new command, or an APNs ping,
+-- makes the Mac fetch all.
 --
 select
     c.host,

@@ -1,4 +1,4 @@
--- title:    Command queue blocked
+-- title:    Blocked command queue
 -- severity: medium
 -- explains: queue-blocked
 -- needs:    fleet_commands
@@ -12,9 +12,9 @@
 -- check-in and never answers keeps all behind it waiting; so does an answer that Fleet cannot
 -- take, as after a move from another server. A queue that is worked off, however long, is not
 -- here: nothing younger than the one in front may have been answered, and the Mac must have
--- checked in by MDM well after it was queued, else it is not the queue that is stuck. Look first
--- at the command in front; `fleetctl` cannot take it back, but restarting the Mac often makes it
--- answer.
+-- checked in by MDM well after it was queued, else it is not the queue that is stuck. Look
+-- first at the command in front; `fleetctl` cannot take it back, but restarting the Mac often
+-- makes it answer.
 --
 with
     answered as (

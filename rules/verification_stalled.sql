@@ -1,4 +1,4 @@
--- title:    Verification stalled
+-- title:    Stalled verification
 -- severity: medium
 -- explains: verification-stalled
 -- needs:    fleet_profiles, fleet_hosts
@@ -9,12 +9,13 @@
 -- rows:     mdm_events (host)
 --
 -- The Mac has the profile and said so; osquery, which lists the profiles with the details each
--- hour, did not confirm it, though the details did come. Until two hours after delivery that is
--- normal: an hour of grace (half of what may pass) and an hour until the next details. Where the
--- details themselves do not come, osquery is the trouble and this is not. A declaration is never
--- verified by osquery and is not here. Look first whether the profile is verified on any host at
--- all: if on none, the Mac lists it in another way than Fleet expects, and the profile is at
--- fault; if the one that osquery finds is older than the delivery, the new one was not put in.
+-- hour, did not confirm it, though the details did come. Until two hours after delivery that
+-- is normal: an hour of grace (half of what may pass) and an hour until the next details.
+-- Where the details themselves do not come, osquery is the trouble and this is not. A
+-- declaration is never verified by osquery and is not here. Look first whether the profile is
+-- verified on any host at all: if on none, the Mac lists it in another way than Fleet expects,
+-- and the profile is at fault; if the one that osquery finds is older than the delivery, the
+-- new one was not put in.
 --
 with
     shares as (

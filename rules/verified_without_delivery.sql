@@ -1,14 +1,13 @@
--- title:    Verified without being delivered
+-- title:    Verification without a delivery
 -- severity: low
--- needs:    fleet_profiles, fleet_commands
 -- every:    1 hour
 -- window:   24 hours
--- alert:    {host}: profile {profile} turned from failed to verified, but no command delivered it
+-- alert:    {host}: profile {profile} turned from failed to verified, but was never delivered
 -- together: {hosts} {have} had a profile verified that was not delivered {when}
 --
--- A Windows host answers by itself whether a profile is in force; a refetch turns a failed one to
--- verified all the same, and then nobody sees that it is not. A profile that was sent again and
--- taken is not here. Send the profile again, and look at its failure.
+-- A Windows host answers by itself whether a profile is in force; a refetch turns a failed one
+-- to verified all the same, and then nobody sees that it is not. A profile that was sent again
+-- and taken is not here. Send the profile again, and look at its failure.
 --
 with
     states as (

@@ -1,13 +1,14 @@
 -- title: How far each MDM command has come, and what stands in front of it
 -- once:  yes
 --
--- One row a host and command. `status` is pending (no answer yet), not now, acknowledged, error or
--- format error; `since` is when it came to be so. Fleet's list of commands, its log and the Mac's
--- own log tell of answers, and an answer is never taken back. `queued_at` is when Fleet made the
--- command, where a list showed it before it was answered. Of one without an answer, `until` is the
--- last moment at which that was known: Fleet's list begins with what changed last, so a command
--- that a list does not show is as it was. `older` counts the commands of the host that wait for
--- longer, and `oldest` is the one that stands in front of all; both are NULL for answered ones.
+-- One row a host and command. `status` is pending (no answer yet), not now, acknowledged,
+-- error or format error; `since` is when it came to be so. Fleet's list of commands, its log
+-- and the Mac's own log tell of answers, and an answer is never taken back. `queued_at` is
+-- when Fleet made the command, where a list showed it before it was answered. Of one without
+-- an answer, `until` is the last moment at which that was known: Fleet's list begins with what
+-- changed last, so a command that a list does not show is as it was. `older` counts the
+-- commands of the host that wait for longer, and `oldest` is the one that stands in front of
+-- all; both are NULL for answered ones.
 --
 with
     observed as (

@@ -1,9 +1,9 @@
 -- title: Profiles that osquery found on a Mac
 -- once:  yes
 --
--- From scheduled queries of `macos_profiles` whose name says that they are about profiles. `name`
--- is what the Mac calls it, which is Fleet's name for it too. A profile that was removed since is
--- not here.
+-- From scheduled queries of `macos_profiles` whose name says that they are about profiles.
+-- `name` is what the Mac calls it, which is Fleet's name for it too. A profile that was
+-- removed since is not here.
 --
 with
     told as (

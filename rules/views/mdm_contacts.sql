@@ -1,8 +1,9 @@
 -- title: When each host last spoke to Fleet by MDM
 -- once:  yes
 --
--- `last_ts` is the last contact that a log or Fleet's snapshot tells of, or that the Mac's own log
--- has an answer of. `known_until` is how far that is known: a later one would have been seen.
+-- `last_ts` is the last contact that a log or Fleet's snapshot tells of, or that the Mac's own
+-- log has an answer of. `known_until` is how far that is known: a later one would have been
+-- seen.
 --
 with
     told as (

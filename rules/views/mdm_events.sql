@@ -1,15 +1,16 @@
 -- title: What MDM said: commands, answers, pushes, enrollment, declarations
 -- once:  yes
 --
--- From the Mac's own log (mdmclient, apsd, cloudconfigurationd, profiles, remotemanagementd) and
--- from Fleet's (its nanoMDM, its crons, its queries that verify profiles). `kind` is received (the
--- Mac took a command), acknowledged, not now, error, format error (its answer), refusal (why it
--- answered so), push, check-in failed, enrolling, enrollment failed, unenrolled, declarative (a
--- request of declarative management; `detail` is its endpoint), declaration refused, report
--- refused (an answer that Fleet could not take), verification failed (the query that looks for
--- profiles) or sync failed (between Apple's business portal and Fleet). A Mac numbers its
--- commands by their UUID, or within one check-in; only a UUID stands in `command_uuid`. It logs an
--- answer when it is sent and again with the response: only the first counts.
+-- From the Mac's own log (mdmclient, apsd, cloudconfigurationd, profiles, remotemanagementd)
+-- and from Fleet's (its nanoMDM, its crons, its queries that verify profiles). `kind` is
+-- received (the Mac took a command), acknowledged, not now, error, format error (its answer),
+-- refusal (why it answered so), push, check-in failed, enrolling, enrollment failed,
+-- unenrolled, declarative (a request of declarative management; `detail` is its endpoint),
+-- declaration refused, report refused (an answer that Fleet could not take), verification
+-- failed (the query that looks for profiles) or sync failed (between Apple's business portal
+-- and Fleet). A Mac numbers its commands by their UUID, or within one check-in; only a UUID
+-- stands in `command_uuid`. It logs an answer when it is sent and again with the response:
+-- only the first counts.
 --
 with
     told as (

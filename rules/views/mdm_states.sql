@@ -1,12 +1,12 @@
 -- title: How each host stands with MDM, and since when
 -- once:  yes
 --
--- From Fleet's snapshots of hosts. `enrollment` is Fleet's word (On (…), Off, Pending), `standing`
--- what it comes to: on, off, pending (assigned to Fleet, never enrolled), elsewhere (it belongs to
--- another server) or NULL (Fleet does not say). It began after `not_before`, the last snapshot
--- that showed another one (NULL: it was so in the first), and at the latest at `since`; `before`
--- is what it was. Ours is the server that most hosts name that Fleet calls connected. The same of
--- disk encryption.
+-- From Fleet's snapshots of hosts. `enrollment` is Fleet's word (On (…), Off, Pending),
+-- `standing` what it comes to: on, off, pending (assigned to Fleet, never enrolled), elsewhere
+-- (it belongs to another server) or NULL (Fleet does not say). It began after `not_before`,
+-- the last snapshot that showed another one (NULL: it was so in the first), and at the latest
+-- at `since`; `before` is what it was. Ours is the server that most hosts name that Fleet
+-- calls connected. The same of disk encryption.
 --
 with
     shown as (

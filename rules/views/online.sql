@@ -1,10 +1,10 @@
 -- title: Since when each host has been online
 -- once:  yes
 --
--- `since` is when it came back from the last gap or sleep that is known of (NULL: none is known),
--- `last_checkin` when Fleet or a proxy last heard of it; its own log is no proof that it reached
--- anyone. It was online at a moment if that is not later than `last_checkin` by more than
--- `allowed_silence`. Phones and tablets have no heartbeat and are not here.
+-- `since` is when it came back from the last gap or sleep that is known of (NULL: none is
+-- known), `last_checkin` when Fleet or a proxy last heard of it; its own log is no proof that
+-- it reached anyone. It was online at a moment if that is not later than `last_checkin` by
+-- more than `allowed_silence`. Phones and tablets have no heartbeat and are not here.
 --
 with
     heard as (
