@@ -25,7 +25,12 @@ with
         from pending
         where status = 'pending'
         union all
-        select host, queued_at, until, coalesce(request_type, 'a command'), true
+        select
+            host,
+            queued_at,
+            until,
+            coalesce(request_type || coalesce(' ' || name, ''), 'a command'),
+            true
         from commands
         where status = 'pending'
     ),

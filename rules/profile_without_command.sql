@@ -20,6 +20,14 @@ with
         from fleet_commands
         where ts < getvariable('until') and not contains(coalesce(request, ''), 'host_identifier=')
     ),
+    looks as (
+        -- a host whose only profile was taken back is asked and gives no row: the look before that
+        -- one only makes the span longer in which a command may have been made
+        select distinct coalesce(a.host, f.host) as host, f.ts
+        from fleet_profiles as f
+        left join aliases as a on a.alias = lower(f.host)
+        where f.ts < getvariable('until')
+    ),
     made as (
         select distinct host, queued_at
         from commands
@@ -35,16 +43,16 @@ select
     p.operation,
     least(p.until, l.until) - p.since as age,
     p.status,
-    p.not_before
+    b.ts as not_before
 from pending as p
+asof join looks as b on b.host = p.host and p.since > b.ts
 cross join listed as l
 join hosts as h on h.host = p.host and h.platform = 'darwin'
 where
     p.status = 'pending'
-    and p.not_before is not null
     and starts_with(h.mdm_enrollment_status, 'On')
     and least(p.until, l.until) - p.since > h.pending_after
     and p.until >= getvariable('since')
-    and not exists (from made as m where m.host = p.host and m.queued_at >= p.not_before)
+    and not exists (from made as m where m.host = p.host and m.queued_at >= b.ts)
     and not exists (from commands as c where c.host = p.host and c.status in ('pending', 'not now'))
 order by p.since, p.host

@@ -18,7 +18,7 @@
 --
 with
     answered as (
-        select host, max(queued_at) as newest
+        select host, max(queued_at) as newest, max(since) as last_answer
         from commands
         where status in ('acknowledged', 'error', 'format error')
         group by host
@@ -55,11 +55,12 @@ with
         from queues as q
         join hosts as h on h.host = q.host and starts_with(h.mdm_enrollment_status, 'On')
         join online as o on o.host = q.host and o.last_checkin >= q.until - o.allowed_silence
-        join mdm_contacts as s on s.host = q.host and s.last_ts - q.since > h.pending_after
+        join mdm_contacts as s on s.host = q.host
         left join answered as a on a.host = q.host
         where
             q.waiting > 1
-            and q.until - greatest(q.since, o.since) > h.queue_after
+            and q.until - greatest(q.since, o.since, a.last_answer) > h.queue_after
+            and s.last_ts - greatest(q.since, a.last_answer) > h.pending_after
             and coalesce(a.newest < q.since, true)
             and q.until >= getvariable('since')
     ),
