@@ -6,7 +6,7 @@
 -- window:   24 hours
 -- alert:    {host}: {what}
 -- together: {hosts} {have} had a declaration stuck {when}
--- rows:     mdm_events (host)
+-- rows:     profile_states (host, profile)
 --
 -- A declaration is not a profile: the Mac fetches it by itself once it is told that something
 -- changed, and reports by itself that it has it. osquery never looks at it, so no refetch

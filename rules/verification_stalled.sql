@@ -6,7 +6,7 @@
 -- window:   24 hours
 -- alert:    {host}: {what}
 -- together: {hosts} {have} had a profile that cannot be verified {when}
--- rows:     mdm_events (host)
+-- rows:     profile_states (host, profile)
 --
 -- The Mac has the profile and said so; osquery, which lists the profiles with the details each
 -- hour, did not confirm it, though the details did come. Until two hours after delivery that
