@@ -42,6 +42,14 @@ class Policy:
     """How long a delivered profile may be unverified: details each hour, 10 % jitter, an hour's grace."""
     mdm_after: timedelta = timedelta(hours=48)
     """How long a host that is online may go without an MDM check-in."""
+    queue_after: timedelta = timedelta(minutes=30)
+    """How long the oldest MDM command of a host that fetches commands may wait: twice what one alone may."""
+    pushed_for: timedelta = timedelta(days=7)
+    """How old a command gets before Fleet pushes it no more, so that it waits until the host asks by itself."""
+    declaration_after: timedelta = timedelta(hours=1)
+    """How long a declaration may be unverified: the Mac reports it by itself, within minutes."""
+    enrollment_after: timedelta = timedelta(hours=24)
+    """How long a host that reports already may be called not enrolled: Fleet asks Apple all the time."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
     details_after: timedelta = timedelta(hours=2)
