@@ -3,11 +3,11 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from lastseen.config import ZONE, Place, Reader, nearest
 from lastseen.errors import Problem, UserError
@@ -15,13 +15,17 @@ from lastseen.period import Cron
 from lastseen.source import Source
 from lastseen.sources import KINDS
 
+Norm = timedelta | int
+"""What one policy says: a span, or a whole number."""
+
 
 @dataclass(frozen=True)
 class Policy:
-    """What is normal for a host. Every value is a span; a `[policy]` in lastseen.toml changes any of them.
+    """What is normal. A value is a span or a whole number; a `[policy]` in lastseen.toml changes any of them.
 
     The numbers and their reasons: Fleet's own intervals (osquery checks in every 10 s, details every
-    hour with 10 % jitter, profiles are pushed at once and again each minute).
+    hour with 10 % jitter, profiles are pushed at once and again each minute). Those of the server and
+    its database hold for all: only `[policy]` itself sets them.
     """
 
     heartbeat_period: timedelta = timedelta(seconds=10)
@@ -36,6 +40,22 @@ class Policy:
     """How long a host that is online may go without an MDM check-in."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
+    burst_gap: timedelta = timedelta(minutes=15)
+    """How far apart two errors may lie and still be one trouble: what is tried again is, within minutes."""
+    outage_after: timedelta = timedelta(minutes=2)
+    """How long Fleet may answer with errors before it is an outage: a restart for an upgrade takes half a minute."""
+    slow_after: timedelta = timedelta(seconds=10)
+    """How long an answer of Fleet may take: most take less than a third of a second."""
+    storm_within: timedelta = timedelta(minutes=5)
+    """How soon trouble must follow many requests to be theirs: MySQL gives up a wait after 50 seconds."""
+    storm_requests: int = 10
+    """How many requests in one minute can be a storm at all; fewer are what one person clicks."""
+    storm_times: int = 10
+    """How many times the usual requests of a minute make a storm."""
+    error_percent: int = 5
+    """How many of a hundred requests may fail before it is Fleet that fails, and not those requests."""
+    error_count: int = 10
+    """How many errors of the server there must be at least: a few in a hundred of a few are chance."""
 
 
 NIGHTLY = Cron("30 3 * * *")
@@ -83,11 +103,11 @@ class Settings:
     """Where the tables are; relative to the project."""
     keep: timedelta | None = None
     """How long rows are kept; None is for ever."""
-    policy: Mapping[str, timedelta] = field(default_factory=dict)
+    policy: Mapping[str, Norm] = field(default_factory=dict)
     """What `[policy]` changes, for every host."""
-    platforms: Mapping[str, Mapping[str, timedelta]] = field(default_factory=dict)
+    platforms: Mapping[str, Mapping[str, Norm]] = field(default_factory=dict)
     """What `[policy.PLATFORM]` changes, by Fleet's platform name (darwin, ubuntu, windows, …)."""
-    hosts: Mapping[str, Mapping[str, timedelta]] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, Norm]] = field(default_factory=dict)
     """What `[policy.host."NAME"]` changes."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """What `[sources.NAME]` says, by name."""
@@ -96,7 +116,7 @@ class Settings:
     schedule: Schedule = Schedule()
 
 
-_POLICY = tuple(f.name for f in fields(Policy))
+_POLICY = get_type_hints(Policy)
 _SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
@@ -157,19 +177,21 @@ def _settings(reader: Reader, data: dict[str, Any]) -> Settings:
     )
 
 
-def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str, timedelta]:
-    """Read spans; `heartbeat = { period, grace }` is two policies."""
-    found: dict[str, timedelta] = {}
+def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str, Norm]:
+    """Read spans and numbers; `heartbeat = { period, grace }` is two policies."""
+    found: dict[str, Norm] = {}
     for key, value in values.items():
         inner = value if isinstance(value, dict) else {"": value}
         for part, span in inner.items():
             name = f"{key}_{part}" if part else key
             place = (*section, key, part) if part else (*section, key)
             if name in _POLICY:
-                found[name] = reader.value(place, timedelta, span)
+                found[name] = norm = reader.value(place, _POLICY[name], span)
+                if isinstance(norm, int) and norm < 1:
+                    reader.problem(place, f"{name} must be 1 at least")
             else:
                 near = dict.fromkeys([name])
-                reader.known(place[:-1], near, _POLICY, "policy")
+                reader.known(place[:-1], near, list(_POLICY), "policy")
     return {key: span for key, span in found.items() if span is not None}
 
 

@@ -16,7 +16,7 @@ from lastseen.errors import UserError
 from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
-from lastseen.settings import Policy, Settings
+from lastseen.settings import Norm, Policy, Settings
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
@@ -229,15 +229,16 @@ def _events(names: list[str]) -> str:
 
 def policy(settings: Settings) -> str:
     """Return the policy as a query: a row a scope, `all`, `platform` or `host`; NULL where it says nothing."""
-    names = [f.name for f in fields(Policy)]
-    whole = {name: getattr(Policy(), name) for name in names} | dict(settings.policy)
-    rows: list[tuple[str, str | None, Mapping[str, timedelta]]] = [("all", None, whole)]
+    kinds = {f.name: "bigint" if isinstance(f.default, int) else "interval" for f in fields(Policy)}
+    whole = {name: getattr(Policy(), name) for name in kinds} | dict(settings.policy)
+    rows: list[tuple[str, str | None, Mapping[str, Norm]]] = [("all", None, whole)]
     rows += [("platform", name, spans) for name, spans in settings.platforms.items()]
     rows += [("host", name, spans) for name, spans in settings.hosts.items()]
     return " union all ".join(
         f"select {database.literal(scope)} as scope, cast({database.literal(name)} as varchar) as name, "
         + ", ".join(
-            f"cast({database.literal(spans.get(key))} as interval) as {key}" for key in names
+            f"cast({database.literal(spans.get(key))} as {kind}) as {key}"
+            for key, kind in kinds.items()
         )
         for scope, name, spans in rows
     )
