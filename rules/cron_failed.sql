@@ -7,11 +7,11 @@
 -- together: {what}
 -- rows:     cron_runs (cron)
 --
--- A cron of Fleet that cleans up, aggregates or looks for vulnerabilities fails, takes longer than
--- the time to its next run, or no longer runs: what Fleet shows grows old, and "completed" in its
--- log says nothing of that. It delays no profile, so it explains no pending host. One failure is
--- harmless where the next run went well; a failure that a lock or a certificate explains is told
--- of there. Look first at the reason.
+-- A cron of Fleet that cleans up, aggregates or looks for vulnerabilities fails, takes longer
+-- than the time to its next run, or no longer runs: what Fleet shows grows old, and
+-- "completed" in its log says nothing of that. It delays no profile, so it explains no pending
+-- host. One failure is harmless where the next run went well; a failure that a lock or a
+-- certificate explains is told of there. Look first at the reason.
 --
 select
     host,
@@ -36,10 +36,10 @@ select
             ', '
             || runs
             || ' times, '
-            || coalesce('up to ' || round(longest_s) || ' s, ', '')
+            || coalesce('up to ' || cast(longest_s as bigint) || ' s, ', '')
             || 'where the next is due after '
-            || coalesce(round(rhythm_s) || ' s', 'its interval')
-        else ': ' || reason || ', and it had run every ' || round(rhythm_s) || ' s'
+            || coalesce(cast(rhythm_s as bigint) || ' s', 'its interval')
+        else ': ' || reason || ', and it had run every ' || cast(rhythm_s as bigint) || ' s'
     end as what
 from cron_troubles
 where duty = 'other'

@@ -9,10 +9,10 @@
 -- rows:     lock_waits (host, scope)
 --
 -- A management program of the host (MDM client, osquery, orbit) found its own SQLite database
--- locked, again and again within minutes: what it was to store or read then did not happen. Once
--- is harmless, for it tries again; so is a locked database of a browser that a scheduled query
--- reads, or of any other program. Look first at what else has the file open (`lsof`): a backup, a
--- virus scanner, a second copy of the agent.
+-- locked, again and again within minutes: what it was to store or read then did not happen.
+-- Once is harmless, for it tries again; so is a locked database of a browser that a scheduled
+-- query reads, or of any other program. Look first at what else has the file open (`lsof`): a
+-- backup, a virus scanner, a second copy of the agent.
 --
 with
     fresh as (

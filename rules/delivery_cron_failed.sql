@@ -8,12 +8,13 @@
 -- together: {what}
 -- rows:     cron_runs (cron)
 --
--- Fleet queues profiles, pushes Macs and assigns enrollment by crons that run each minute or more
--- often. Where one of them fails, takes too long or no longer runs, profiles stay Pending on all
--- hosts, and Fleet writes "completed" all the same. One failure is harmless, for the next run
--- follows at once; a failure that a lock or a certificate explains is told of there; and where
--- the lines of all crons end together, Fleet may only have been told to log less. Look first at
--- the reason, then restart one instance of Fleet and see whether the next run goes well.
+-- Fleet queues profiles, pushes Macs and assigns enrollment by crons that run each minute or
+-- more often. Where one of them fails, takes too long or no longer runs, profiles stay Pending
+-- on all hosts, and Fleet writes "completed" all the same. One failure is harmless, for the
+-- next run follows at once; a failure that a lock or a certificate explains is told of there;
+-- and where the lines of all crons end together, Fleet may only have been told to log less.
+-- Look first at the reason, then restart one instance of Fleet and see whether the next run
+-- goes well.
 --
 select
     host,
@@ -38,10 +39,10 @@ select
             ', '
             || runs
             || ' times, '
-            || coalesce('up to ' || round(longest_s) || ' s, ', '')
+            || coalesce('up to ' || cast(longest_s as bigint) || ' s, ', '')
             || 'where the next is due after '
-            || coalesce(round(rhythm_s) || ' s', 'its interval')
-        else ': ' || reason || ', and it had run every ' || round(rhythm_s) || ' s'
+            || coalesce(cast(rhythm_s as bigint) || ' s', 'its interval')
+        else ': ' || reason || ', and it had run every ' || cast(rhythm_s as bigint) || ' s'
     end as what
 from cron_troubles
 where duty = 'delivery'

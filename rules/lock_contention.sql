@@ -8,14 +8,14 @@
 -- together: {what}
 -- rows:     lock_waits (scope)
 --
--- Fleet's database made requests wait for a lock, or rolled one of them back: profiles, details
--- or check-ins of those hosts were lost until the next try. A single deadlock is harmless, for
--- Fleet tries again; so are two that only MySQL's log tells of, since Fleet heard of no failure.
--- A burst means that much happened at once. Look first at what was done in the minutes before
--- (`done`: hosts moved between teams, a profile uploaded or deleted, many hosts enrolled) and at
--- `request_storm`; then at `held_by`, the statement that held the lock, and at hosts that share
--- one hardware UUID (`same_uuid`), for these update the same row. Whose writes were lost is told
--- by `lost_writes`.
+-- Fleet's database made requests wait for a lock, or rolled one of them back: profiles,
+-- details or check-ins of those hosts were lost until the next try. A single deadlock is
+-- harmless, for Fleet tries again; so are two that only MySQL's log tells of, since Fleet
+-- heard of no failure. A burst means that much happened at once. Look first at what was done
+-- in the minutes before (`done`: hosts moved between teams, a profile uploaded or deleted,
+-- many hosts enrolled) and at `request_storm`; then at `held_by`, the statement that held the
+-- lock, and at hosts that share one hardware UUID (`same_uuid`), for these update the same
+-- row. Whose writes were lost is told by `lost_writes`.
 --
 with
     waits as (select * from lock_waits where kind <> 'sqlite'),

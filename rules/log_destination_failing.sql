@@ -8,13 +8,13 @@
 -- together: {what}
 -- rows:     server_errors (endpoint)
 --
--- Hosts send results and status lines to Fleet, which could not pass them on: it answers with an
--- error, and osquery sends them again, until its buffer is full and it throws the oldest away.
--- Check-ins, profiles and details are not touched, so this is no reason for a host to be pending:
--- it is a gap in what can be known of it. Told of only while the other requests of osquery go
--- well, else it is Fleet that fails (`server_failing`), and for longer than `outage_after`, for a
--- destination that is restarted loses nothing. Look first at the destination (Kinesis, Firehose,
--- Kafka, a full disk) and at Fleet's right to write there.
+-- Hosts send results and status lines to Fleet, which could not pass them on: it answers with
+-- an error, and osquery sends them again, until its buffer is full and it throws the oldest
+-- away. Check-ins, profiles and details are not touched, so this is no reason for a host to be
+-- pending: it is a gap in what can be known of it. Told of only while the other requests of
+-- osquery go well, else it is Fleet that fails (`server_failing`), and for longer than
+-- `outage_after`, for a destination that is restarted loses nothing. Look first at the
+-- destination (Kinesis, Firehose, Kafka, a full disk) and at Fleet's right to write there.
 --
 with
     policies as (select * from policy where scope = 'all'),

@@ -9,12 +9,12 @@
 -- together: answers of {hosts} to MDM commands failed {when}
 -- rows:     server_errors (host, endpoint)
 --
--- A Mac asked for its next MDM command, or reported one, and got a 5xx or waited longer than the
--- policy's `slow_after`: the command stays Pending until the Mac is pushed again. Fleet's own log
--- may say nothing of it. Harmless is one failure after which the Mac got through within its
--- `pending_after`; a failure of many at once is told of by `server_failing`. A Mac whose address
--- nobody knows, as behind a shared one, is not judged. Look first at the database at that moment;
--- a push (any command, or a refetch) makes the Mac ask again.
+-- A Mac asked for its next MDM command, or reported one, and got a 5xx or waited longer than
+-- the policy's `slow_after`: the command stays Pending until the Mac is pushed again. Fleet's
+-- own log may say nothing of it. Harmless is one failure after which the Mac got through
+-- within its `pending_after`; a failure of many at once is told of by `server_failing`. A Mac
+-- whose address nobody knows, as behind a shared one, is not judged. Look first at the
+-- database at that moment; a push (any command, or a refetch) makes the Mac ask again.
 --
 with
     lost as (
@@ -42,7 +42,7 @@ select
     || ': its MDM request failed'
     || if(count(*) > 1, ' ' || count(*) || ' times', '')
     || coalesce(' with ' || max(status) filter (where status >= 500), '')
-    || coalesce(' after ' || round(max(took_s)) || ' s', '')
+    || coalesce(' after ' || cast(max(took_s) as bigint) || ' s', '')
     || ' at '
     || strftime(max(ts), '%H:%M UTC')
     || coalesce(

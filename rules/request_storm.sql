@@ -1,7 +1,7 @@
 -- title:    Request storm
 -- severity: medium
 -- explains: request-storm
--- needs:    nginx_access | alb_access | fleet_server
+-- needs:    nginx_access | alb_access
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}
@@ -10,13 +10,13 @@
 --
 -- Many requests of one kind came within a minute, many times what is usual (the median of all
 -- minutes), and trouble followed within the policy's `storm_within`: waits for locks, requests
--- refused (429, 503), errors or slow answers. Somebody refetched, moved or changed many hosts at
--- once, or all agents came back together. Harmless is any number of requests that is followed by
--- nothing, as many as went well at another time, and trouble that was there before them. Do it
--- in batches: `batch` is how many of them, a minute apart, would have kept the server within the
--- busiest minute that went without trouble (`safe_a_minute` of this kind, `safe_total` of all);
--- what is above the usual load is shared out in proportion. It is empty where no minute of the
--- data says so.
+-- refused (429, 503), errors or slow answers. Somebody refetched, moved or changed many hosts
+-- at once, or all agents came back together. Harmless is any number of requests that is
+-- followed by nothing, as many as went well at another time, and trouble that was there before
+-- them. Do it in batches: `batch` is how many of them, a minute apart, would have kept the
+-- server within the busiest minute that went without trouble (`safe_a_minute` of this kind,
+-- `safe_total` of all); what is above the usual load is shared out in proportion. It is empty
+-- where no minute of the data says so.
 --
 with
     rates as (

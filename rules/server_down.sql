@@ -8,11 +8,12 @@
 -- together: {what}
 -- rows:     server_errors (kind)
 --
--- Fleet could not reach MySQL or Redis (or either had no connection left), it panicked or was
--- started again and again, or MySQL crashed, or was shut down and did not come back. All hosts
--- feel it. Harmless are one lost connection, which Fleet opens anew; one request that panicked;
--- a restart or a failover that is over within the policy's `outage_after`; and what MySQL notes
--- when it starts. Look first at the message, then at the memory and the disk of that machine.
+-- Fleet could not reach MySQL or Redis (or either had no connection left), answered its health
+-- check with an error, panicked or was started again and again, or MySQL crashed, or was shut
+-- down and did not come back. All hosts feel it. Harmless are one lost connection, which Fleet
+-- opens anew; one request that panicked; a restart or a failover that is over within the
+-- policy's `outage_after`; and what MySQL notes when it starts. Look first at the message,
+-- then at the memory and the disk of that machine.
 --
 with
     policies as (select * from policy where scope = 'all'),
@@ -25,7 +26,9 @@ with
             if(e.kind = 'start', e.emitter, null) as whom
         from server_errors as e
         cross join policies as p
-        where e.kind in ('database', 'redis', 'panic', 'start', 'mysql crash', 'mysql shutdown')
+        where
+            e.kind
+            in ('database', 'redis', 'health', 'panic', 'start', 'mysql crash', 'mysql shutdown')
     ),
     fresh as (
         select *, ts - lag(ts) over (partition by kind, whom order by ts) > burst_gap as fresh
@@ -61,6 +64,8 @@ select
         then 'Fleet and its database had no connection, ' || times || ' times'
         when 'redis'
         then 'Fleet and its Redis had no connection, ' || times || ' times'
+        when 'health'
+        then 'Fleet called itself unwell ' || times || ' times'
         when 'panic'
         then 'Fleet panicked ' || times || ' times'
         when 'start'
@@ -79,7 +84,7 @@ select
 from bursts as b
 where
     case
-        when kind in ('database', 'redis')
+        when kind in ('database', 'redis', 'health')
         then times >= error_count or (times > 1 and until - since > outage_after)
         when kind = 'panic'
         then times > 1

@@ -10,11 +10,12 @@
 --
 -- Of the requests of hosts, more than the policy's `error_percent` got a 5xx, for longer than
 -- `outage_after`: what those hosts asked or reported did not get through. Half a minute of 502
--- while Fleet is restarted for an upgrade is harmless, so are single errors, what an administrator
--- or a script gets (a push that failed is a 502 too), and requests that are refused for good
--- reason (401, 404, 422). 502 and 504 mean that Fleet gave the proxy no answer: it is down, or its
--- database is. Where Fleet's own log was collected and says nothing of it (`told_by_fleet` is 0),
--- only the proxy knows. Look first at `server_down` and `lock_contention` of the same time.
+-- while Fleet is restarted for an upgrade is harmless, so are single errors, what an
+-- administrator or a script gets (a push that failed is a 502 too), and requests that are
+-- refused for good reason (401, 404, 422). 502 and 504 mean that Fleet gave the proxy no
+-- answer: it is down, or its database is. Where Fleet's own log covers that time and says
+-- nothing of it (`told_by_fleet` is 0), only the proxy knows. Look first at `server_down` and
+-- `lock_contention` of the same time.
 --
 with
     policies as (select * from policy where scope = 'all'),
@@ -24,6 +25,7 @@ with
         cross join policies as p
         where
             r.errors > 0
+            and r.proxied
             and r.errors * 100 >= r.requests * p.error_percent
             and r.channel in ('osquery', 'orbit', 'desktop', 'mdm')
             and r.endpoint not like '%/osquery/log'
@@ -92,19 +94,29 @@ with
         from numbered_outages
         group by outage
     ),
-    compared as (
-        select o.*, if(exists (from fleet_server), count(e.ts), null) as told_by_fleet
+    known as (
+        select
+            o.*,
+            exists (
+                from covered as c
+                where c.format = 'fleet_server' and c.since <= o.since and c.until >= o.until
+            ) as covered
         from outages as o
+    ),
+    compared as (
+        select k.*, count(e.ts) as told
+        from known as k
         left join
             server_errors as e
             on e."table" = 'fleet_server'
             and e.kind <> 'start'
-            and e.ts between o.since and o.until
+            and e.ts between k.since and k.until
         group by all
     )
 select
     cast(null as varchar) as host,
-    *,
+    * exclude (covered, told),
+    if(covered, told, null) as told_by_fleet,
     'Fleet failed '
     || errors
     || ' of '
@@ -115,6 +127,6 @@ select
     || strftime(until, '%H:%M UTC')
     || ', most of them '
     || endpoint
-    || if(told_by_fleet = 0, '; its own log says nothing of it', '') as what
+    || if(covered and told = 0, '; its own log says nothing of it', '') as what
 from compared
 order by since

@@ -1,13 +1,13 @@
 -- title: What Fleet's crons did, run by run
 -- once:  yes
 --
--- A row a run, from "pending" to "completed" in Fleet's log, and one for each alarm mail that no
--- run covers. "completed" is written even where a job failed: `errors` counts the failures told
--- meanwhile ("running job"), `reason` is the first of them, `overran` that it took longer than
--- its own rhythm. `known` names whose trouble it is where the words say so: lock (see
--- `lock_waits`), certificate (pushes, tokens, identities; see `certificate_errors`). `rhythm_s`
--- is the usual time from one run to the next. `duty` is delivery for the crons on which profiles
--- and commands depend. Instances that are not the leader say nothing.
+-- A row a run, from "pending" to "completed" in Fleet's log, and one for each alarm mail that
+-- no run covers. "completed" is written even where a job failed: `errors` counts the failures
+-- told meanwhile ("running job"), `reason` is the first of them, `overran` that it took longer
+-- than its own rhythm. `known` names whose trouble it is where the words say so: lock (see
+-- `lock_waits`), certificate (pushes, tokens, identities; see `certificate_errors`).
+-- `rhythm_s` is the usual time from one run to the next. `duty` is delivery for the crons on
+-- which profiles and commands depend. Instances that are not the leader say nothing.
 --
 with
     lines as (
@@ -35,7 +35,7 @@ with
             )
     ),
     opened as (
-        -- where only failures are logged, each stands for a run: the shortest rhythm is 30 seconds
+        -- where only failures are logged, each stands for a run: none comes sooner than 30 s
         select
             *,
             status = 'pending'

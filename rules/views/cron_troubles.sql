@@ -1,10 +1,10 @@
 -- title: Crons of Fleet that fail, take too long or no longer run
 --
--- Of `cron_runs`: failures in a row (more than one; or the last run, where the next is more than
--- `burst_gap` away), runs that took longer than the time to the next (a delivery cron that runs
--- each minute or more often: half of it, for commands wait meanwhile), and a cron whose runs came
--- steadily and then no more, while others as frequent went on. Failures whose cause is known
--- (`known`) are left to those who tell of it.
+-- Of `cron_runs`: failures in a row (more than one; or the last run, where the next is more
+-- than `burst_gap` away), runs that took longer than the time to the next (a delivery cron
+-- that runs each minute or more often: half of it, for commands wait meanwhile), and a cron
+-- whose runs came steadily and then no more, while others as frequent went on. Failures whose
+-- cause is known (`known`) are left to those who tell of it.
 --
 with
     policies as (select * from policy where scope = 'all'),

@@ -2,15 +2,15 @@
 -- once:  yes
 --
 -- A row a wait, told by Fleet's log (MySQL errors 1205, 1213 and 1615, in requests, details of
--- hosts and crons), by MySQL's own (deadlocks only: it keeps no lock waits), by Fleet's lists of
--- waits and of errors, and by a Mac ("database is locked"). `kind` is deadlock, lock wait,
--- prepared statement or sqlite, `scope` server or host. Each wait counts once: what MySQL tells
--- within two seconds of
--- Fleet is the same deadlock, and names its tables; a wait that a list shows is the one that
--- Fleet's log ends with an error up to two minutes later, and names what held the lock; the alarm
--- mail of a cron repeats its log. `host` is whose request waited, `lost` that what the host wrote
--- was not kept. The words prove nothing by themselves, since a query's name may have them: it
--- must be MySQL's error, and of a Mac's programs only those of management count.
+-- hosts and crons), by MySQL's own (deadlocks only: it keeps no lock waits), by Fleet's lists
+-- of waits and of errors, and by a Mac ("database is locked"). `kind` is deadlock, lock wait,
+-- prepared statement or sqlite, `scope` server or host. Each wait counts once: what MySQL
+-- tells within two seconds of Fleet is the same deadlock, and names its tables; a wait that a
+-- list shows is the one that Fleet's log ends with an error up to two minutes later, and names
+-- what held the lock; the alarm mail of a cron repeats its log. `host` is whose request
+-- waited, `lost` that what the host wrote was not kept. The words prove nothing by themselves,
+-- since a query's name may have them: it must be MySQL's error, and of a Mac's programs only
+-- those of management count.
 --
 with
     fleet as (
@@ -136,7 +136,7 @@ with
         having ts is not null
     ),
     paired as (
-        -- each deadlock of MySQL belongs to the nearest of Fleet's lines, and each of these to one
+        -- a deadlock of MySQL belongs to the nearest of Fleet's lines, and each of these to one
         select d.*, f.line as of_line, f.file as of_file
         from dumps as d
         left join

@@ -1,8 +1,8 @@
 -- title: MDM requests of a host that failed or took too long, until one got through
 -- once:  yes
 --
--- As the proxies saw them. `next_good` is when the host's next request succeeded in time; NULL is
--- not yet. A host whose address nobody knows is not here: behind a shared one are many.
+-- As the proxies saw them. `next_good` is when the host's next request succeeded in time; NULL
+-- is not yet. A host whose address nobody knows is not here: behind a shared one are many.
 --
 with
     answers as (

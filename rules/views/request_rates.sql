@@ -1,11 +1,12 @@
 -- title: How many requests each minute brought, and how they fared
 -- once:  yes
 --
--- A row per minute and endpoint, over the window. `hosts` is how many they came from or, where the
--- path names a host (a refetch), how many they were about. `refused` are 429 and 503 (too many),
--- `unreached` 502 and 504 (Fleet gave the proxy no answer), `failed` all other 5xx, `errors` 5xx
--- of any kind; `slow` took
--- longer than the policy's `slow_after`.
+-- A row per minute and endpoint, over the window. `hosts` is how many they came from or, where
+-- the path names a host (a refetch), how many they were about. `refused` are 429 and 503 (too
+-- many), `unreached` 502 and 504 (Fleet gave the proxy no answer), `failed` all other 5xx,
+-- `errors` 5xx of any kind; `slow` took longer than the policy's `slow_after`. `proxied` is
+-- that a proxy tells: Fleet's own log leaves out most requests, and says no status, so shares
+-- mean nothing.
 --
 select
     time_bucket(interval 1 minute, r.ts) as minute,
@@ -19,6 +20,7 @@ select
     count(*) filter (where r.status >= 500) as errors,
     count(*) filter (where r.took_s > epoch(p.slow_after)) as slow,
     max(r.took_s) as longest_s,
+    bool_and(r."table" <> 'fleet_server') as proxied,
     min(r.ts) as first_ts,
     max(r.ts) as last_ts
 from requests as r

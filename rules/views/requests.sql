@@ -1,10 +1,10 @@
 -- title: Requests that reached Fleet
 --
 -- As the proxies in front of it saw them; Fleet's own log is used only where there is none of
--- theirs, since it tells of most requests only while it debugs. `endpoint` has `:id` where a path
--- names a host or the like, and `path` is the path as it came. `took_s` is how long Fleet took, as
--- far as the log tells that from how long the client did. `host` is whom the request came
--- from: behind another proxy, the first of the addresses that this one forwarded.
+-- theirs, since it tells of most requests only while it debugs. `endpoint` has `:id` where a
+-- path names a host or the like, and `path` is the path as it came. `took_s` is how long Fleet
+-- took, as far as the log tells that from how long the client did. `host` is whom the request
+-- came from: behind another proxy, the first of the addresses that this one forwarded.
 --
 with
     proxied as (

@@ -1,15 +1,16 @@
 -- title: What went wrong in Fleet, its database or on the way between it and the proxy
 -- once:  yes
 --
--- One row a line, `kind` being database (no connection, or too many), redis, panic, start (Fleet
--- began to run), timeout (a request given up), log destination (results could not be passed on),
--- slow (longer than the policy's `slow_after`), upstream (the proxy got no answer), status (a 5xx
--- that a proxy saw), or what MySQL says of itself: mysql crash, mysql shutdown, mysql startup. Of
--- Fleet's list of errors, deletions of a profile that broke off at least `error_count` times. Of
--- a 5xx, 20 a minute and endpoint at most are kept: `request_rates` counts them. Not here: what
--- clients do wrong (401, 404, 422), locks (`lock_waits`), certificates, and slow by nature:
--- reports, downloads, uploads of packages and carves. `change` marks a change of profiles or
--- teams, which all hosts wait for.
+-- One row a line, `kind` being database (no connection, or too many), redis, health (Fleet
+-- calls itself unwell: it asks both), panic, start (Fleet began to run), timeout (a request
+-- given up), log destination (results could not be passed on), slow (longer than the policy's
+-- `slow_after`), upstream (the proxy got no answer), status (a 5xx that a proxy saw), or what
+-- MySQL says of itself: mysql crash, mysql shutdown, mysql startup. Of Fleet's list of errors,
+-- deletions of a profile that broke off at least `error_count` times. Of a 5xx, 20 a minute
+-- and endpoint at most are kept: `request_rates` counts them. Not here: what clients do wrong
+-- (401, 404, 422), locks (`lock_waits`), certificates, and slow by nature: reports, downloads,
+-- uploads of packages and carves. `change` marks a change of profiles or teams, which all
+-- hosts wait for.
 --
 with
     policies as (select * from policy where scope = 'all'),
@@ -44,6 +45,8 @@ with
                         'dial tcp [^ ]*:6379: |redigo: |connection pool exhausted|LOADING Redis|read tcp .*:6379: '
                     )
                 then 'redis'
+                when f.uri = '/healthz'
+                then 'health'
                 when contains(f.uri, '/osquery/log') and contains(f.message, 'writing ')
                 then 'log destination'
                 when f.took_s > epoch(p.slow_after)
@@ -53,11 +56,17 @@ with
                     or contains(f.message, 'context canceled')
                 then 'timeout'
             end as kind,
-            regexp_replace(split_part(f.uri, '?', 1), '/\d+\b', '/:id', 'g') as endpoint,
+            regexp_replace(
+                split_part(f.uri, '?', 1),
+                '/(?:\d+\b|[0-9A-Za-z=%.-]{24,}|[\w=%.-]{32,})',
+                '/:id',
+                'g'
+            ) as endpoint,
             f.method,
             cast(null as bigint) as status,
             f.took_s,
             'fleet_server' as "table",
+            1 as times,
             f.message,
             f.file,
             f.line
@@ -94,7 +103,7 @@ with
         where
             n.ts >= getvariable('since')
             and n.ts < getvariable('until')
-            and n.channel is not null
+            and (n.channel is not null or n.path = '/healthz')
             and (n.status >= 500 or coalesce(n.upstream_s, n.took_s) > epoch(p.slow_after))
         union all
         select
@@ -114,7 +123,7 @@ with
         where
             l.ts >= getvariable('since')
             and l.ts < getvariable('until')
-            and l.channel is not null
+            and (l.channel is not null or l.path = '/healthz')
             and (l.status >= 500 or l.target_processing_time_s > epoch(p.slow_after))
     ),
     told as (
@@ -125,12 +134,19 @@ with
             ts,
             name,
             emitter,
-            if(status >= 500, 'status', 'slow'),
+            case
+                when endpoint = '/healthz'
+                then 'health'
+                when status >= 500
+                then 'status'
+                else 'slow'
+            end,
             endpoint,
             method,
             status,
             took_s,
             "table",
+            1,
             message,
             file,
             line
@@ -151,6 +167,7 @@ with
             null,
             null,
             'nginx_error',
+            1,
             message,
             file,
             line
@@ -174,6 +191,7 @@ with
             null,
             null,
             'mysql_error',
+            1,
             message,
             file,
             line
@@ -193,6 +211,7 @@ with
             null,
             null,
             'fleet_errors',
+            max(count),
             message || coalesce(': ' || wrapped, ''),
             arg_max(file, ts),
             arg_max(line, ts)
@@ -223,6 +242,7 @@ select
         false
     ) as change,
     t."table",
+    t.times,
     t.message,
     t.file,
     t.line
