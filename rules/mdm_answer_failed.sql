@@ -1,4 +1,4 @@
--- title:    MDM answer failed
+-- title:    Failed MDM answer
 -- severity: low
 -- explains: server-error
 -- needs:    nginx_access | alb_access

@@ -1,4 +1,4 @@
--- title:    Fleet or its database down
+-- title:    Outage of Fleet or its database
 -- severity: critical
 -- explains: server-error
 -- needs:    fleet_server

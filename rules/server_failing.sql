@@ -1,4 +1,4 @@
--- title:    Fleet answers with errors
+-- title:    Errors in Fleet's answers
 -- severity: high
 -- explains: server-error
 -- needs:    nginx_access | alb_access

@@ -1,4 +1,4 @@
--- title:    Fleet is slow
+-- title:    Slow answers of Fleet
 -- severity: medium
 -- explains: server-error
 -- needs:    nginx_access | alb_access
