@@ -177,27 +177,27 @@ select
     peak.requests
     || ' × '
     || peak.endpoint
-    || ' in the minute of '
+    || ' at '
     || strftime(peak.minute, '%H:%M UTC')
     || ' (usual: '
     || peak.usual
-    || '), then '
+    || ' a minute), then '
     || array_to_string(
         list_filter(
             [
                 if(waits > 0, waits || ' lock waits', null),
                 if(refused > 0, refused || ' requests refused', null),
                 if(failed > 0, failed || ' failed', null),
-                if(slow > 0, slow || ' slow answers', null)
+                if(slow > 0, slow || ' slow', null)
             ],
             lambda one:one is not null
         ),
         ', '
     )
     || coalesce(
-        '; batches of '
+        '; at most '
         || cast(nullif(least(batch, peak.requests - 1), 0) as bigint)
-        || ' a minute apart would have kept within what went well',
+        || ' a minute fit what went well',
         ''
     ) as what
 from judged
