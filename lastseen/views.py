@@ -10,7 +10,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from lastseen import coverage, database, source_states, sqlfile, state
+from lastseen import coverage, database, source_states, sqlfile, state, templates
 from lastseen.columns import REJECT_SCHEMA, agree
 from lastseen.errors import UserError
 from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
@@ -54,6 +54,7 @@ class Views:
             since: Days before this one are left out; None reads all there are.
         """
         self.con = database.connect()
+        templates.register(self.con)
         self.files: list[str] = []
         """The Parquet files that the views read."""
         self.script: list[str] = []
