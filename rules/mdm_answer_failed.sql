@@ -11,10 +11,11 @@
 --
 -- A Mac asked for its next MDM command, or reported one, and got a 5xx or waited longer than
 -- the policy's `slow_after`: the command stays Pending until the Mac is pushed again. Fleet's
--- own log may say nothing of it. Harmless is one failure after which the Mac got through
--- within its `pending_after`; a failure of many at once is told of by `server_failing`. A Mac
--- whose address nobody knows, as behind a shared one, is not judged. Look first at the
--- database at that moment; a push (any command, or a refetch) makes the Mac ask again.
+-- own log may say nothing of it. Harmless is a 502 or 503 while Fleet is restarted, and one
+-- failure after which the Mac got through within its `pending_after`; a failure of many at
+-- once is told of by `server_failing`. A Mac whose address nobody knows, as behind a shared
+-- one, is not judged. Look first at the database at that moment; a push (any command, or a
+-- refetch) makes the Mac ask again.
 --
 with
     lost as (

@@ -1,8 +1,9 @@
 -- title: MDM requests of a host that failed or took too long, until one got through
 -- once:  yes
 --
--- As the proxies saw them. `next_good` is when the host's next request succeeded in time; NULL
--- is not yet. A host whose address nobody knows is not here: behind a shared one are many.
+-- As the proxies saw them; 502 and 503, which a restart of Fleet brings, are none. `next_good`
+-- is when the host's next request succeeded in time; NULL is not yet. A host whose address
+-- nobody knows is not here: behind a shared one are many.
 --
 with
     answers as (
@@ -12,7 +13,8 @@ with
             r.endpoint,
             r.status,
             r.took_s,
-            r.status >= 500 or coalesce(r.took_s > epoch(p.slow_after), false) as bad
+            (r.status >= 500 and r.status not in (502, 503))
+            or coalesce(r.took_s > epoch(p.slow_after), false) as bad
         from requests as r
         join policy as p on p.scope = 'all'
         where
