@@ -251,12 +251,19 @@ class Bench:
         since = min(trouble.not_before, trouble.until - _RECENT)
         if row["state"] in HEALTHY:
             since = trouble.until - _RECENT
+        told = {
+            str(one.explains): f"{one.rule} found something, which did not bring this state about"
+            for one in self._found[row["host"]] + self._found[None]
+            if (one.until or self.now) >= since
+        }
         for cause in _possible(row["state"]):
             if cause.name in named:
                 continue
             holes = list(self._holes(cause, row["host"], since, trouble.until))
             missing = [hole for hole in holes if hole is not None]
-            if missing:
+            if cause.name in told:
+                unknown[cause.name] = Unknown(cause.name, told[cause.name])
+            elif missing:
                 unknown[cause.name] = Unknown(cause.name, self._missing(missing[0]))
             elif holes:
                 ruled_out[cause.name] = RuledOut(cause.name, self._by(cause, row, since))

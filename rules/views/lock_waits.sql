@@ -359,5 +359,5 @@ select
     w.file,
     w.line
 from waits as w
-left join aliases as a on a.alias = lower(w.name)
+left join alias_spans as a on a.alias = lower(w.name) and w.ts >= a.since and w.ts < a.until
 where w.ts >= getvariable('since') and w.ts < getvariable('until')

@@ -247,7 +247,7 @@ select
     t.file,
     t.line
 from told as t
-left join aliases as a on a.alias = lower(t.name)
+left join alias_spans as a on a.alias = lower(t.name) and t.ts >= a.since and t.ts < a.until
 where
     t.kind <> 'slow'
     or t.endpoint is null
