@@ -21,6 +21,9 @@ from lastseen.settings import Settings
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
 _READ = re.compile(r"\b(?:from|join)\s+(\w+)")
+_WORD = re.compile(r"\w+")
+_WHEN = re.compile(r"(?i)getvariable(?!\('(?:until|now)'\))")
+"""Asks, or may ask, when the window begins."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Views:
         self._hidden: list[str] = []
         self._once: list[str] = []
         self._settled: list[str] = []
+        self._since_read: set[str] = set()
+        """The shared views that say something else in a window that begins at another time."""
         self._window: Window | None = None
         self._since = since.date() if since else None
         self._make("policy", policy.query(settings))
@@ -80,17 +85,22 @@ class Views:
 
     def window(self, window: Window) -> None:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
+        if window == self._window:
+            return
         values = {"since": window.since, "until": window.until, "now": self.now}
-        if window != self._window:
-            database.set_variables(self.con, values)
-            for name in self._settled:
+        database.set_variables(self.con, values)
+        same = self._window is not None and window.until == self._window.until
+        kept = [name for name in self._settled if same and name not in self._since_read]
+        for name in self._settled:
+            if name not in kept:
                 self.con.execute(f"drop table temp.{database.name(name)}")
-            self._window, self._settled = window, []
+        self._window, self._settled = window, kept
 
     def settle(self, queries: Iterable[str] | None = None) -> None:
         """Keep what views with `once:` say of the window that is set; others read them many times.
 
-        A temporary table hides the view of its name until the window is another.
+        A temporary table hides the view of its name until the window is another, or only begins at
+        another time and the view, or one that it reads, asks when that is.
 
         Args:
             queries: Only what these read, themselves or through views; None is all.
@@ -222,6 +232,8 @@ class Views:
                     raise UserError(f"{file.path}:{file.query_line}: {error}") from None
                 self._queries[name] = file.query
                 self._once += [name] * ("once" in file.fields)
+                if _WHEN.search(file.query) or self._since_read & set(_WORD.findall(file.query)):
+                    self._since_read.add(name)
 
 
 def _events(names: list[str]) -> str:
