@@ -34,7 +34,7 @@ class Done:
 def main() -> int:
     """Run the cases that are asked for; print the table; return 0 if every goal is met."""
     asked = _arguments()
-    root = Path(asked.keep or tempfile.mkdtemp(prefix="lab-"))
+    root: Path = asked.keep or Path(tempfile.mkdtemp(prefix="lab-"))
     cases = list(_cases(asked))
     try:
         if asked.write_only:
@@ -42,7 +42,7 @@ def main() -> int:
                 _written(one, root)
             print(f"{len(cases)} cases in {root}")
             return 0
-        done = _run(cases, root, asked.jobs, keep=bool(asked.keep))
+        done = _run(cases, root, asked.jobs, asked.keep)
     finally:
         if not asked.keep:
             shutil.rmtree(root, ignore_errors=True)
@@ -50,13 +50,17 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="lab", description="How well lastseen why finds known causes.")
+    parser = argparse.ArgumentParser(
+        prog="lab", description="How well lastseen why finds known causes."
+    )
     parser.add_argument("--seeds", type=int, default=3, help="cases of each cause (default 3)")
     parser.add_argument("--first-seed", type=int, default=0, help="begin at another seed")
     parser.add_argument("--cause", action="append", help="only these: CAUSE, CAUSE+CAUSE, healthy")
     parser.add_argument("--variant", help="only the variant of this name")
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default 2)")
-    parser.add_argument("--keep", metavar="FOLDER", help="write the cases here and leave them")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="write the cases here and leave them"
+    )
     parser.add_argument("--write-only", action="store_true", help="write the logs; ask nothing")
     parser.add_argument("--verbose", action="store_true", help="say what went wrong, host by host")
     return parser.parse_args()
@@ -83,24 +87,26 @@ def _written(one: Case, root: Path) -> tuple[Path, dict[str, object]]:
     return folder, case.write(one, folder)
 
 
-def _one(one: Case, root: Path, keep: bool) -> Done:  # noqa: FBT001
+def _one(one: Case, root: Path, kept: Path | None) -> Done:
     began = time.perf_counter()
     folder, truth = _written(one, root)
     space, results = answers.added(folder)
     found = score.of_case(truth, answers.asked(space))
     rejects = sum(result.rejects for result in results) + sum(bool(r.problem) for r in results)
-    if not keep:
+    if kept is None:
         shutil.rmtree(folder)
     return Done(one, found, rejects, time.perf_counter() - began)
 
 
-def _run(cases: list[Case], root: Path, jobs: int, *, keep: bool) -> list[Done]:
+def _run(cases: list[Case], root: Path, jobs: int, kept: Path | None) -> list[Done]:
     """Run cases, some at a time, each in a process that is used for many."""
     if jobs == 1:
-        return [_one(one, root, keep) for one in cases]
+        return [_one(one, root, kept) for one in cases]
     done = []
     with ProcessPoolExecutor(jobs) as pool:
-        for number, one in enumerate(pool.map(_one, cases, [root] * len(cases), [keep] * len(cases)), 1):
+        for number, one in enumerate(
+            pool.map(_one, cases, [root] * len(cases), [kept] * len(cases)), 1
+        ):
             done.append(one)
             print(f"\r{number} of {len(cases)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -125,7 +131,9 @@ def _told(done: list[Done], *, verbose: bool) -> int:
                 print(f"{one.case.name}: {wrong}")
     rejects = sum(one.rejects for one in done)
     seconds = sum(one.seconds for one in done) / max(len(done), 1)
-    print(f"{len(done)} cases, {seconds:.1f} s each; lines or files that could not be read: {rejects}")
+    print(
+        f"{len(done)} cases, {seconds:.1f} s each; lines or files that could not be read: {rejects}"
+    )
     return _goals(done)
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.world import NOW
 from lastseen import diagnose, formats, lock
-from lastseen.diagnose import Diagnosis
+from lastseen.diagnosis import Diagnosis
 from lastseen.ingest import Ingest
 from lastseen.logfile import LogFile, Result
 from lastseen.workspace import Workspace
-
-from lab.world import NOW
 
 JUDGED = datetime.fromtimestamp(NOW, UTC)
 _CONFIG = """\

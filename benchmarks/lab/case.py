@@ -38,7 +38,9 @@ class Case:
     def name(self) -> str:
         """Return a name for a folder: the causes, their variants, the seed."""
         words = [one.name for one in self.chosen()]
-        return "+".join([*self.causes, *words, str(self.seed)] if words else ["healthy", str(self.seed)])
+        return "+".join(
+            [*self.causes, *words, str(self.seed)] if words else ["healthy", str(self.seed)]
+        )
 
     def chosen(self) -> list[Variant]:
         """Return the variants by which the causes are put in."""
@@ -69,9 +71,13 @@ def write(case: Case, folder: Path) -> dict[str, object]:
 def _scenes(world: World, case: Case) -> list[Scene]:
     """Put the causes in; two strike the same hosts, and each is followed by something to roll out."""
     variants = case.chosen()
-    narrow = min(variants, key=lambda one: ("host", "some", "server").index(one.reach), default=None)
+    narrow = min(
+        variants, key=lambda one: ("host", "some", "server").index(one.reach), default=None
+    )
     hosts = scene.chosen(world, narrow) if narrow else []
-    lost = losses.drawn(world, {host.name for host in hosts} if len(hosts) < len(world.hosts) / 2 else set())
+    lost = losses.drawn(
+        world, {host.name for host in hosts} if len(hosts) < len(world.hosts) / 2 else set()
+    )
     made = []
     for number, one in enumerate(variants):
         everywhere = one.reach == "server"

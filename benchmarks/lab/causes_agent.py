@@ -9,7 +9,7 @@ from lab.world import HOUR, MINUTE, Host, World
 _URL = "https://fleet.example.com/api/fleet/orbit/config"
 
 
-def off(world: World, host: Host) -> None:
+def off(_: World, host: Host) -> None:
     """Cut a host's power."""
     host.awake = False
 
@@ -44,9 +44,13 @@ def _dark_wake(world: World, host: Host, cause: str) -> None:
         return
     host.awake = True
     power = ("powerd", "Default", "com.apple.powerd", "sleepWake")
-    said = "DarkWake from Normal Sleep [CDN] : due to RTC/Maintenance Using Batt (Charge:64%) 45 secs"
+    said = (
+        "DarkWake from Normal Sleep [CDN] : due to RTC/Maintenance Using Batt (Charge:64%) 45 secs"
+    )
     own.unified(world, host, power, said, cause)
-    own.unified(world, host, power, "Entering Sleep state due to 'Maintenance Sleep': Using Batt", cause)
+    own.unified(
+        world, host, power, "Entering Sleep state due to 'Maintenance Sleep': Using Batt", cause
+    )
     host.awake = False
 
 
@@ -54,8 +58,8 @@ def _cut_off(scene: Scene, why: str) -> None:
     def say(world: World, host: Host, what: str) -> None:
         if what == "orbit":
             own.orbit(world, host, noise.orbit_failed(why), scene.cause)
-            flags = f'INF flags updates failed error="error getting flags from fleet: POST /api/fleet/orbit/config: Post \\"{_URL}\\": {why}"'
-            own.orbit(world, host, flags, scene.cause)
+            flags = f'error getting flags from fleet: POST /api/fleet/orbit/config: Post \\"{_URL}\\": {why}'
+            own.orbit(world, host, f'INF flags updates failed error="{flags}"', scene.cause)
 
     scene.fail("contact", "no way", say)
     scene.fail("wake")
@@ -145,15 +149,13 @@ def desktop_cannot_open(scene: Scene) -> None:
 def details_denied(scene: Scene) -> None:
     """A detail query was running when the watchdog struck, and is not run again for a day."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         fields = {"query": "fleet_detail_query_mdm_config_profiles_darwin",
                   "message": "distributed query is denylisted", "hostID": host.number}  # fmt: skip
         central.fleet(world, "debug", fields, host, scene.cause)
 
     def killed(world: World, host: Host) -> None:
-        said = "watcher.cpp:425] osqueryd worker (5120) stopping: Maximum sustainable CPU utilization limit 1200ms exceeded for 12 seconds"
-        own.osqueryd(world, host, "W", said, scene.cause)
+        own.osqueryd(world, host, "W", noise.worker_stopped(5120), scene.cause)
 
     scene.each(killed)
     scene.fail("details", "denied", say)
@@ -172,7 +174,13 @@ def vitals_never_come(scene: Scene) -> None:
     def ask(world: World, host: Host) -> None:
         host.refetch = True
         uri = f"/api/latest/fleet/hosts/{host.number}/refetch"
-        fields = {"component": "http", "user": "ada@example.com", "method": "POST", "uri": uri, "took": 0.01}
+        fields = {
+            "component": "http",
+            "user": "ada@example.com",
+            "method": "POST",
+            "uri": uri,
+            "took": 0.01,
+        }
         central.fleet(world, "info", fields, host)
 
     scene.fail("details", "never")

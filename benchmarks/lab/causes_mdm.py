@@ -49,8 +49,7 @@ def _whose(host: Host) -> dict[str, object]:
 def another_server(scene: Scene) -> None:
     """The Macs enrolled with another MDM server and still run Fleet's agent."""
 
-    def move(world: World, host: Host) -> None:
-        _ = world
+    def move(_world: World, host: Host) -> None:
         host.connected, host.server_url = False, "https://mdm.example.net/checkin"
 
     scene.each(move)
@@ -156,9 +155,9 @@ def app_install_in_front(scene: Scene) -> None:
 def unknown_report(scene: Scene) -> None:
     """Macs report on a command of their former server, which Fleet cannot store; the queue stands still."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
-        err = "storing command report: Error 1452 (23000): Cannot add or update a child row: a foreign key constraint fails"
+    def say(world: World, host: Host, _: str) -> None:
+        why = "Error 1452 (23000): Cannot add or update a child row: a foreign key constraint fails"
+        err = f"storing command report: {why}"
         fields = {"component": "http-mdm-apple-mdm", "handler": "checkin-command", "id": host.key,
                   "type": "Device", "msg": "command report", "err": err}  # fmt: skip
         central.fleet(world, "error", fields, host, scene.cause)
@@ -179,8 +178,13 @@ def _refuse(scene: Scene, said: str, detail: str) -> None:
 @variant("command-failed", reach="some", shows=("fleet_profiles",))
 def payload_invalid(scene: Scene) -> None:
     """A payload lacks what these Macs demand."""
-    detail = "ConfigProfilePluginDomain (-307): Some required information in the profile is missing."
-    chain = "[ERROR] [506:MDMAgent:<0x19b>] [ErrorChain.0] ({kind}) [CPProfile:-102] The profile is either missing some required information or contains information in an invalid format.>"
+    detail = (
+        "ConfigProfilePluginDomain (-307): Some required information in the profile is missing."
+    )
+    chain = (
+        "[ERROR] [506:MDMAgent:<0x19b>] [ErrorChain.0] ({kind}) [CPProfile:-102] The profile is either "
+        "missing some required information or contains information in an invalid format.>"
+    )
     _refuse(scene, chain, detail)
 
 
@@ -188,7 +192,8 @@ def payload_invalid(scene: Scene) -> None:
 def duplicate_identifier(scene: Scene) -> None:
     """A payload's identifier is taken already."""
     detail = "ConfigProfilePluginDomain (-107): The PayloadIdentifier is a duplicate."
-    chain = "[ERROR] [0:MDMDaemon:<0x77>] [ErrorChain.0] ({kind}) [ConfigProfilePluginDomain:-107] The PayloadIdentifier is a duplicate.>"
+    place = "[ERROR] [0:MDMDaemon:<0x77>] [ErrorChain.0] ({kind})"
+    chain = f"{place} [ConfigProfilePluginDomain:-107] The PayloadIdentifier is a duplicate.>"
     _refuse(scene, chain, detail)
 
 
@@ -210,10 +215,15 @@ def no_status_report(scene: Scene) -> None:
 def unknown_type(scene: Scene) -> None:
     """The Macs do not know the declaration's type; Fleet keeps it Verifying."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         said = 'Unknown Declaration Type: "UnknownDeclarationType": "com.apple.configuration.audio-accessory.settings"'
-        own.unified(world, host, ("remotemanagementd", "Error", "com.apple.remotemanagementd", "declarations"), said, scene.cause)
+        own.unified(
+            world,
+            host,
+            ("remotemanagementd", "Error", "com.apple.remotemanagementd", "declarations"),
+            said,
+            scene.cause,
+        )
 
     profile = _declaration(scene, "Audio accessories")
     scene.fail("declared", "unknown", say, only={profile.name})
@@ -234,13 +244,18 @@ def removal_crossed(scene: Scene) -> None:
 def profile_query_fails(scene: Scene) -> None:
     """The query by which osquery looks at profiles fails on this Mac; all others go well."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         query = "fleet_detail_query_mdm_config_profiles_darwin_with_user"
         why = "error generating table: calling /usr/bin/profiles to get user-scope profile payloads: exit status 1"
         said = f"distributed.cpp:187] Error executing distributed query: {query}: {why}"
         own.osqueryd(world, host, "E", said, scene.cause)
-        central.fleet(world, "debug", {"query": query, "message": why, "hostID": host.number}, host, scene.cause)
+        central.fleet(
+            world,
+            "debug",
+            {"query": query, "message": why, "hostID": host.number},
+            host,
+            scene.cause,
+        )
 
     scene.fail("verify", "query failed", say)
 

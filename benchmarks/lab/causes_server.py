@@ -10,8 +10,7 @@ _WAIT = "Error 1205 (HY000): Lock wait timeout exceeded; try restarting transact
 def _job_fails(scene: Scene, why: str) -> None:
     """Let the profile manager's run fail, so that no command is made."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = host, what
+    def say(world: World, _host: Host, _: str) -> None:
         extra = {"err": "running job", "details": why, "jobID": "manage_apple_profiles"}
         server.scheduled(world, "mdm_apple_profile_manager", "", extra, scene.cause)
         central.keep_error(world, why.rpartition("profiles: ")[2], "updating host profiles")
@@ -28,7 +27,7 @@ def _waits(scene: Scene, waiting: str, blocking: str, count: int) -> None:
         at += scene.world.around(75)
 
 
-@variant("lock-contention", reach="server")
+@variant("lock-contention", reach="server", shows=("fleet_db_locks",))
 def manager_waits(scene: Scene) -> None:
     """A long transaction holds the profiles' table; the profile manager gives up each time."""
     _job_fails(scene, f"updating host profiles: {_WAIT}")
@@ -49,12 +48,11 @@ def manager_waits(scene: Scene) -> None:
         )
 
 
-@variant("lock-contention", reach="server", age=SLOW)
+@variant("lock-contention", reach="server", age=SLOW, shows=("fleet_db_locks",))
 def details_wait(scene: Scene) -> None:
     """Hosts' details cannot be written: the software tables are locked."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         fields = {
             "component": "http", "method": "POST", "uri": "/api/osquery/distributed/write",
             "took": world.dice.uniform(50.0, 50.2), "ip_addr": "203.0.113.20",
@@ -79,8 +77,7 @@ def details_wait(scene: Scene) -> None:
 def locked_on_the_mac(scene: Scene) -> None:
     """A database on the Mac itself is locked, and mdmclient waits for it without end."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         sqlite = ("mdmclient", "Error", "com.apple.libsqlite3", "logging")
         said = 'database is locked in "INSERT INTO profiles (identifier, uuid, installed) VALUES (?, ?, ?)"'
         own.unified(world, host, sqlite, said, scene.cause)
@@ -98,7 +95,13 @@ def osquery_database_locked(scene: Scene) -> None:
             "Resource temporarily unavailable"
         )
         own.osqueryd(world, host, "W", said, scene.cause)
-        own.osqueryd(world, host, "E", "init.cpp:421] [Ref #1629] osqueryd initialize failed: Could not open RocksDB", scene.cause)
+        own.osqueryd(
+            world,
+            host,
+            "E",
+            "init.cpp:421] [Ref #1629] osqueryd initialize failed: Could not open RocksDB",
+            scene.cause,
+        )
 
     scene.fail("contact", "no database")
     scene.every(2 * MINUTE, crash)
@@ -114,15 +117,14 @@ def everybody_refetched(scene: Scene) -> None:
             if host.agent:
                 server.refetch(world, host)
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         central.request(world, host, agent.WRITE, agent.OSQUERY, 503, scene.cause)
         fields = {
             "component": "http", "method": "POST", "uri": "/api/osquery/distributed/write",
             "took": world.dice.uniform(20.0, 40.0), "host_id": host.number, "x_for_ip_addr": host.address,
             "err": f"error in query ingestion || {_WAIT}",
         }  # fmt: skip
-        if world.dice.random() < 0.3:  # noqa: PLR2004
+        if world.chance(0.3):
             central.fleet(world, "error", fields, host, scene.cause)
 
     at = scene.at
@@ -136,11 +138,16 @@ def everybody_refetched(scene: Scene) -> None:
 def scep_too_many(scene: Scene) -> None:
     """A certificate profile goes to many Macs at once, and the SCEP server refuses most of them."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         url = "https://fleet.example.com/mdm/scep/proxy"
         said = f"[ERROR] MDM-SCEP: {url} answered: HTTP 429 error"
-        own.unified(world, host, ("mdmclient", "Error", "com.apple.ManagedClient", "Cert_PI"), said, scene.cause)
+        own.unified(
+            world,
+            host,
+            ("mdmclient", "Error", "com.apple.ManagedClient", "Cert_PI"),
+            said,
+            scene.cause,
+        )
         line = "GET /mdm/scep/proxy?operation=PKIOperation HTTP/1.1"
         central.request(world, host, line, mdm.AGENT, 429, scene.cause)
 
@@ -155,7 +162,7 @@ def herd(scene: Scene) -> None:
     def say(world: World, host: Host, what: str) -> None:
         central.request(world, host, mdm.PUT, mdm.AGENT, 503, scene.cause)
         why = "upstream timed out (110: Connection timed out) while reading response header from upstream"
-        if world.dice.random() < 0.2:  # noqa: PLR2004
+        if world.chance(0.2):
             central.upstream_failed(world, host, mdm.PUT, why, scene.cause)
         if what == "Idle":
             world.after(world.dice.uniform(1, 15), mdm.connect, world, host)
@@ -173,8 +180,11 @@ def _down(scene: Scene, why: str, status: int) -> None:
         central.request(world, host, line, program, status, scene.cause)
         central.upstream_failed(world, host, line, why, scene.cause)
         if what == "orbit":
-            said = f'INF ext update failed error="extensionsUpdate: error getting extensions config from fleet: POST /api/fleet/orbit/config received status {status} unknown"'
-            own.orbit(world, host, said, scene.cause)
+            said = (
+                "extensionsUpdate: error getting extensions config from fleet: "
+                f"POST /api/fleet/orbit/config received status {status} unknown"
+            )
+            own.orbit(world, host, f'INF ext update failed error="{said}"', scene.cause)
 
     for channel in ("contact", "report"):
         scene.fail(channel, "down", say)
@@ -250,4 +260,3 @@ def everything_stopped(scene: Scene) -> None:
 def center_stopped(scene: Scene) -> None:
     """API, proxy log and server log are no longer pulled; only hosts' own logs come."""
     _stopped(scene, _CENTRAL)
-

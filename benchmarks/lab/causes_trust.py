@@ -12,19 +12,19 @@ def _push_fails(scene: Scene, why: str) -> None:
     """Let each push fail at Apple, and the pusher tell of it once a run."""
     refused: list[Host] = []
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = world, what
+    def say(_world: World, host: Host, _: str) -> None:
         if host not in refused:
             refused.append(host)
 
-    def told(world: World, host: Host, what: str) -> None:
-        _ = host, what
+    def told(world: World, _host: Host, _: str) -> None:
         if not refused:
             return
         token = f"{world.dice.getrandbits(256):064x}"
         said = why.replace("TOKEN", token)
         lines = "\n".join(f"UUID: {host.key}, Error: {said}" for host in refused)
-        details = f"sending push notifications: APNS delivery failed with the following errors:\n{lines}"
+        details = (
+            f"sending push notifications: APNS delivery failed with the following errors:\n{lines}"
+        )
         extra = {"err": "running job", "details": details, "jobID": "apns_pusher"}
         server.scheduled(world, "apple_mdm_apns_pusher", "", extra, scene.cause)
         central.keep_error(world, why.rpartition("\\: ")[2], "sending push notification")
@@ -34,7 +34,9 @@ def _push_fails(scene: Scene, why: str) -> None:
     scene.fail("pushed", "told", told)
 
 
-_EXPIRED = 'Post "https://api.push.apple.com/3/device/TOKEN": remote error: tls: expired certificate'
+_EXPIRED = (
+    'Post "https://api.push.apple.com/3/device/TOKEN": remote error: tls: expired certificate'
+)
 
 
 @variant("push-certificate", reach="server", shows=("fleet_apns",))
@@ -64,7 +66,9 @@ def wrong_topic(scene: Scene) -> None:
     """The certificate was renewed under another Apple account, so its topic is not that of the Macs."""
     world = scene.world
     world.at(scene.at, _renewed, world, f"APSP:{world.uuid().lower()}")
-    reason = f"push HTTP status: 400: APNs push error: DeviceTokenNotForTopic: timestamp {int(scene.at)}"
+    reason = (
+        f"push HTTP status: 400: APNs push error: DeviceTokenNotForTopic: timestamp {int(scene.at)}"
+    )
     _push_fails(scene, reason)
 
 
@@ -75,7 +79,11 @@ def _unauthorized(scene: Scene, server_says: str | None = None) -> None:
         said = f"<<<<< Received HTTP response (401) [{what}] <<<<<"
         own.unified(world, host, mdm.HTTP, said, scene.cause)
         if server_says:
-            fields = {"component": "scep", "err": server_says.format(host=host.key), "host_uuid": host.key}
+            fields = {
+                "component": "scep",
+                "err": server_says.format(host=host.key),
+                "host_uuid": host.key,
+            }
             central.fleet(world, "error", fields, host, scene.cause)
 
     scene.fail("mdm", "401", say)
@@ -101,7 +109,10 @@ def renewal_refused(scene: Scene) -> None:
         scep = ("mdmclient", "Default", "com.apple.ManagedClient", "Cert_PI")
         url = "https://fleet.example.com/mdm/apple/scep"
         own.unified(
-            world, host, scep, f"[0:Cert_PI:SCEP:<0x8b46>] Processing MDM_SCEP_Enroll for server: {url}"
+            world,
+            host,
+            scep,
+            f"[0:Cert_PI:SCEP:<0x8b46>] Processing MDM_SCEP_Enroll for server: {url}",
         )
         failed = "[ERROR] <: [MDM_SCEP_Enroll] Calling SCEPRequestCertSignature --> <NSOSStatusErrorDomain:-603>"
         own.unified(world, host, ("mdmclient", "Error", *scep[2:]), failed, scene.cause)
@@ -116,8 +127,7 @@ def renewal_refused(scene: Scene) -> None:
 def challenge_gone(scene: Scene) -> None:
     """Fleet's SCEP proxy does not find the challenge of the Mac's certificate profile."""
 
-    def say(world: World, host: Host, what: str) -> None:
-        _ = what
+    def say(world: World, host: Host, _: str) -> None:
         said = "custom scep proxy: failed to handle fleet challenge"
         err = f"{said}: custom scep proxy: validating challenge: challenge not found: sql: no rows in result set"
         fields = {"msg": said, "component": "scep-proxy-service", "host_uuid": host.key,
@@ -126,7 +136,9 @@ def challenge_gone(scene: Scene) -> None:
 
     scene.fail("answer", "Error", say, only={"InstallProfile"})
     url = "https://fleet.example.com/mdm/scep/proxy"
-    scene.fail("detail", f"MDM-SCEP (15002): Unable to obtain certificate from SCEP server at {url}")
+    scene.fail(
+        "detail", f"MDM-SCEP (15002): Unable to obtain certificate from SCEP server at {url}"
+    )
 
 
 def _distrust(scene: Scene, x509: str, alert: str, cause: str | None = None) -> None:
@@ -136,12 +148,14 @@ def _distrust(scene: Scene, x509: str, alert: str, cause: str | None = None) -> 
     def say(world: World, host: Host, what: str) -> None:
         if what == "orbit":
             shown = moment(world.now + host.drift_s)
-            why = "tls: failed to verify certificate: x509: " + x509.replace("CURRENT", f"{shown:%Y-%m-%dT%H:%M:%SZ}")
+            why = "tls: failed to verify certificate: x509: " + x509.replace(
+                "CURRENT", f"{shown:%Y-%m-%dT%H:%M:%SZ}"
+            )
             own.orbit(world, host, noise.orbit_failed(why), proof)
-        elif world.dice.random() < 0.1:  # noqa: PLR2004
+        elif world.chance(0.1):
             url = "https://fleet.example.com/api/osquery/enroll"
-            said = f"tls_enroll.cpp:101] Failed enrollment request to {url} (Request error: certificate verify failed) retrying..."
-            own.osqueryd(world, host, "W", said, proof)
+            said = f"Failed enrollment request to {url} (Request error: certificate verify failed) retrying..."
+            own.osqueryd(world, host, "W", f"tls_enroll.cpp:101] {said}", proof)
         central.handshake(world, host, host.address, alert, proof)
 
     scene.fail("contact", "distrusted", say)
@@ -174,9 +188,14 @@ def inspecting_proxy(scene: Scene) -> None:
     """A proxy opens TLS, with a certificate that the Mac does not trust."""
 
     def evaluated(world: World, host: Host) -> None:
-        own.unified(world, host, _TRUST, "Trust evaluate failure: [leaf AnchorTrusted]", scene.cause)
+        own.unified(
+            world, host, _TRUST, "Trust evaluate failure: [leaf AnchorTrusted]", scene.cause
+        )
         network = ("mdmclient", "Error", "com.apple.CFNetwork", "Default")
-        said = 'Task <2C0>.<4> finished with error [-1202] Error Domain=NSURLErrorDomain Code=-1202 "The certificate for this server is invalid." UserInfo={_kCFStreamErrorCodeKey=-9813}'
+        said = (
+            "Task <2C0>.<4> finished with error [-1202] Error Domain=NSURLErrorDomain Code=-1202 "
+            '"The certificate for this server is invalid." UserInfo={_kCFStreamErrorCodeKey=-9813}'
+        )
         own.unified(world, host, network, said, scene.cause)
 
     _distrust(

@@ -6,6 +6,9 @@ from typing import Any
 
 from lab.world import ROTATED, Host, World
 
+FAILURE = 500
+"""HTTP's statuses from here on say that the server failed."""
+
 
 def moment(at: float) -> datetime:
     """Return a moment as a date, UTC."""
@@ -25,19 +28,23 @@ def fleet(
     proof: str | None = None,
 ) -> None:
     """Write a line of Fleet's own; ``took`` is in seconds, and is written as this Fleet writes it."""
-    if level == "debug" and not (world.habits.debug and world.now >= ROTATED):
+    if world.now < ROTATED or (level == "debug" and not world.habits.debug):
         return
     if "took" in fields:
         fields = {**fields, "took": _took(world.habits.generation, fields["took"])}
     if world.habits.generation == "go-kit":
         nanos = world.dice.randrange(10**9)
-        line = {**fields, "level": level, "ts": f"{moment(world.now):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"}
+        line = {
+            **fields,
+            "level": level,
+            "ts": f"{moment(world.now):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z",
+        }
         text = compact(dict(sorted(line.items())))
     else:
         first = {"ts": f"{moment(world.now):%Y-%m-%dT%H:%M:%SZ}", "level": level}
         said = {"msg": fields["msg"]} if "msg" in fields else {}
         text = compact({**first, **said, **fields})
-    world.journal.write("fleet_server", world.now, text, host and host.name, proof)
+    world.journal.write("fleet_server", world.now, text, host.name if host else None, proof)
 
 
 def _took(generation: str, seconds: float) -> str | int:
@@ -57,7 +64,7 @@ def keep_error(world: World, cause: str, around: str) -> None:
 
 def handshake(world: World, host: Host | None, address: str, alert: str, proof: str | None) -> None:
     """Write a TLS handshake that failed: in nginx's log, or in Fleet's if no proxy stands before it."""
-    name = host and host.name
+    name = host.name if host else None
     if world.habits.proxy:
         number, said = _ALERTS[alert]
         text = f"SSL_do_handshake() failed (SSL: error:{number}:SSL routines::{said}) while SSL handshaking"
@@ -112,7 +119,7 @@ def request(
     if world.now < ROTATED:
         return
     if world.habits.proxy:
-        size = world.dice.randrange(40, 900) if status < 500 else 157  # noqa: PLR2004
+        size = world.dice.randrange(40, 900) if status < FAILURE else 157
         world.journal.write(
             "nginx_access",
             world.now,
@@ -121,7 +128,7 @@ def request(
             host.name,
             proof,
         )
-    if world.habits.debug and status < 500:  # noqa: PLR2004
+    if world.habits.debug and status < FAILURE:
         _debug_request(world, host, line)
 
 

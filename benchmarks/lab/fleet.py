@@ -51,11 +51,11 @@ def _host(world: World, number: int, platform: str) -> Host:
         address=f"{dice.choice(('192.0.2', '198.51.100'))}.{number}",
         zone_s=dice.choice(_ZONES),
         drift_s=dice.gauss(0, 1.5),
-        laptop=platform == "darwin" and dice.random() < 0.7,  # noqa: PLR2004
+        laptop=platform == "darwin" and world.chance(0.7),
         seen=HISTORY,
         details=HISTORY - dice.uniform(0, HOUR),
         mdm_seen=HISTORY - dice.uniform(0, 3 * HOUR) if apple else None,
         enrolled=HISTORY - dice.uniform(20, 200) * 24 * HOUR,
         enrollment="On (automatic)" if apple else "Off",
-        style="default" if dice.random() < 0.2 else "ndjson",  # noqa: PLR2004
+        style="default" if world.chance(0.2) else "ndjson",
     )

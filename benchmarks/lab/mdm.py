@@ -125,7 +125,11 @@ def checkin(world: World, host: Host, endpoint: str) -> None:
 def report(world: World, host: Host) -> None:
     """Let a Mac send a status report by itself, as it does a few times a day."""
     world.after(world.around(5 * 3600, 0.4), report, world, host)
-    if host.awake and host.enrollment.startswith("On") and world.struck("mdm", host, "status") is None:
+    if (
+        host.awake
+        and host.enrollment.startswith("On")
+        and world.struck("mdm", host, "status") is None
+    ):
         checkin(world, host, "status")
         if host.queue and world.now >= ROTATED:
             connect(world, host)

@@ -36,10 +36,13 @@ def _server_noise(world: World) -> None:
     for at in _often(world, 25 * MINUTE):
         world.at(at, _benign_error, world)
     for at in _often(world, 2 * HOUR):
-        said = f"a client request body is buffered to a temporary file /var/cache/nginx/client_temp/{int(at) % 10**10:010d}"
-        host = world.dice.choice(world.hosts)
-        tail = f', client: {host.address}, server: fleet.example.com, request: "POST /api/osquery/log HTTP/1.1", host: "fleet.example.com"'
-        world.at(at, central.nginx_error, world, "warn", said + tail)
+        file = f"/var/cache/nginx/client_temp/{int(at) % 10**10:010d}"
+        address = world.dice.choice(world.hosts).address
+        said = (
+            f"a client request body is buffered to a temporary file {file}, client: {address}, server: "
+            f'fleet.example.com, request: "{agent.LOG}", host: "fleet.example.com"'
+        )
+        world.at(at, central.nginx_error, world, "warn", said)
 
 
 def _benign_error(world: World) -> None:
@@ -71,15 +74,16 @@ def _deadlocks(world: World) -> None:
     for at in _often(world, 4 * HOUR):
         world.at(at, _deadlock, world)
     for at in _often(world, 5 * HOUR):
-        said = "0 [Warning] [MY-010055] [Server] IP address '203.0.113.77' could not be resolved: Name or service not known"
-        world.at(at, central.mysql, world, said)
+        said = "IP address '203.0.113.77' could not be resolved: Name or service not known"
+        world.at(at, central.mysql, world, f"0 [Warning] [MY-010055] [Server] {said}")
 
 
 def _deadlock(world: World) -> None:
     central.deadlock(
         world,
         "nano_enrollments",
-        ("UPDATE nano_enrollments SET last_seen_at = CURRENT_TIMESTAMP WHERE id IN ('A', 'B')",) * 2,
+        ("UPDATE nano_enrollments SET last_seen_at = CURRENT_TIMESTAMP WHERE id IN ('A', 'B')",)
+        * 2,
         None,
     )
     err = "Error 1213 (40001): Deadlock found when trying to get lock; try restarting transaction"
@@ -90,14 +94,16 @@ def _deadlock(world: World) -> None:
 
 def _restart(world: World) -> None:
     """Let Fleet be updated once, well before the trouble, in some fleets."""
-    if world.dice.random() < 0.5:  # noqa: PLR2004
+    if world.chance(0.5):
         world.at(WINDOW + world.dice.uniform(0, HOUR), restart, world)
 
 
 def restart(world: World) -> None:
     """Start Fleet anew."""
     world.instance = f"{world.dice.getrandbits(160):040x}"
-    central.fleet(world, "info", {"transport": "http", "address": "0.0.0.0:8080", "msg": "listening"})
+    central.fleet(
+        world, "info", {"transport": "http", "address": "0.0.0.0:8080", "msg": "listening"}
+    )
     host = world.dice.choice(list(world.macs()))
     why = "connect() failed (111: Connection refused) while connecting to upstream"
     central.upstream_failed(world, host, agent.READ, why, None)
@@ -128,11 +134,17 @@ _UNIFIED = (
     ("timed", "Default", "com.apple.timed", "text", "cmd,apply,src,adjtime,adjust,-0.007764578,success,"),
     ("mdmclient", "Error", "com.apple.libsqlite3", "logging-persist", "cannot open file at line 53007 of [8fa8248e30]"),
     ("mdmclient", "Error", "com.apple.apsd", "", "Connection Invalid for service com.apple.apsd"),
-    ("trustd", "Default", "com.apple.securityd", "ocsp", "ocsp responder: (null) did not include status of requested cert"),
-    ("apsd", "Fault", "com.apple.apsd", "", "Unable to get entitled topics. Error: Error Domain=NSPOSIXErrorDomain Code=3 No such process"),
+    ("trustd", "Default", "com.apple.securityd", "ocsp",
+     "ocsp responder: (null) did not include status of requested cert"),
+    ("apsd", "Fault", "com.apple.apsd", "",
+     "Unable to get entitled topics. Error: Error Domain=NSPOSIXErrorDomain Code=3 No such process"),
 )  # fmt: skip
+_USER = (
+    "virtual_table.cpp:971] The chrome_extensions table returns data based on the current user by default, "
+    "consider JOINing against the users table"
+)
 _OSQUERY = (
-    "virtual_table.cpp:971] The chrome_extensions table returns data based on the current user by default, consider JOINing against the users table",
+    _USER,
     "config.cpp:363] Scheduled query may have failed: pack/Global/usb_devices",
 )
 
@@ -140,7 +152,9 @@ _OSQUERY = (
 def sleep(world: World, host: Host, why: str, proof: str | None = None) -> None:
     """Let a Mac sleep, and say so in its own log."""
     power = ("powerd", "Default", "com.apple.powerd", "sleepWake")
-    own.unified(world, host, power, f"Entering Sleep state due to '{why}': Using Batt (Charge:71%)", proof)
+    own.unified(
+        world, host, power, f"Entering Sleep state due to '{why}': Using Batt (Charge:71%)", proof
+    )
     own.unified(world, host, ("kernel", "Default", "", ""), "PMRD: System Sleep", proof)
     host.awake = False
 
@@ -169,17 +183,20 @@ def _nap(world: World, host: Host) -> None:
 
 def _off_overnight(world: World, host: Host) -> None:
     on_again = WINDOW + world.dice.gauss(-HOUR, HOUR / 2)
-    if world.dice.random() < 0.1:  # noqa: PLR2004
+    if world.chance(0.1):
         on_again = NOW + HOUR
         world.benign[host.name] |= {"host-offline", "host-asleep"}
-    world.at(HISTORY + world.dice.uniform(2, 6) * HOUR, _switched, world, host, False)  # noqa: FBT003
-    world.at(on_again, _switched, world, host, True)  # noqa: FBT003
+    world.at(HISTORY + world.dice.uniform(2, 6) * HOUR, _switched_off, host)
+    world.at(on_again, _switched_on, world, host)
 
 
-def _switched(world: World, host: Host, on: bool) -> None:  # noqa: FBT001
-    host.awake = on
-    if on:
-        agent.started(world, host)
+def _switched_off(host: Host) -> None:
+    host.awake = False
+
+
+def _switched_on(world: World, host: Host) -> None:
+    host.awake = True
+    agent.started(world, host)
 
 
 def _travels(world: World, host: Host) -> None:
@@ -217,8 +234,14 @@ def orbit_failed(why: str) -> str:
 
 
 def _worker_killed(world: World, host: Host) -> None:
-    said = "watcher.cpp:425] osqueryd worker (4711) stopping: Maximum sustainable CPU utilization limit 1200ms exceeded for 9 seconds"
-    world.at(WINDOW + world.dice.uniform(0, 5.8) * HOUR, own.osqueryd, world, host, "W", said)
+    at = WINDOW + world.dice.uniform(0, 5.8) * HOUR
+    world.at(at, own.osqueryd, world, host, "W", worker_stopped(4711))
+
+
+def worker_stopped(process: int) -> str:
+    """Return what osqueryd says when the watchdog stops its worker for using too much of a core."""
+    reason = "Maximum sustainable CPU utilization limit 1200ms exceeded for 9 seconds"
+    return f"watcher.cpp:425] osqueryd worker ({process}) stopping: {reason}"
 
 
 def _orbit_restarts(world: World, host: Host) -> None:

@@ -59,7 +59,9 @@ def send(world: World, host: Host) -> None:
     host.unsent.clear()
 
 
-def results(world: World, host: Host, query: str, rows: list[dict[str, str]], proof: str | None) -> None:
+def results(
+    world: World, host: Host, query: str, rows: list[dict[str, str]], proof: str | None
+) -> None:
     """Write a snapshot of a scheduled query, as Fleet writes it on."""
     stamp = moment(world.now)
     line = {
@@ -101,7 +103,9 @@ def unified(
     if host.style == "default":
         stamp = f"{local:%Y-%m-%d %H:%M:%S.%f%z}"
         place = f"[{subsystem}:{category}] " if subsystem else ""
-        text = f"{stamp} 0x{world.dice.randrange(4096, 65000):<8x} {level:<11} 0x0                  {_pid(process):<6} 0    {process}: {place}{said}"
+        thread = f"0x{world.dice.randrange(4096, 65000):<8x}"
+        row = f"{stamp} {thread} {level:<11} {'0x0':<20} {_pid(process):<6} 0    "
+        text = f"{row}{process}: {place}{said}"
         _own(world, host, "unified_log", text, proof)
         return
     _own(world, host, "unified_log", _event(world, host, local, whence, said), proof)

@@ -22,6 +22,8 @@ class Scene:
     losses: Losses
     shows: tuple[str, ...] = ()
     """Snapshots that show it by themselves."""
+    fails: bool = False
+    """Whether it makes steps fail, and so is true only of hosts that tried one."""
 
     def fail(
         self,
@@ -49,6 +51,7 @@ class Scene:
                 say(world, host, what)
             return outcome
 
+        self.fails = True
         targets: list[Host | None] = [None] if self.everywhere else list(self.hosts)
         for target in targets:
             when = self.at if at is None else at
@@ -58,6 +61,13 @@ class Scene:
         """Do something to each host that is struck, some seconds after the cause began."""
         for host in self.hosts:
             self.world.at(self.at + after + self.world.dice.uniform(0, 60), act, self.world, host)
+
+    def true_of(self, host: Host) -> bool:
+        """Say whether it is true of a host, when all is over."""
+        struck = (self.cause, host.name) in self.world.hits
+        if self.everywhere:
+            return host in self.hosts or struck
+        return host in self.hosts and (struck or not self.fails)
 
     def every(self, seconds: float, act: Callable[[World, Host], None]) -> None:
         """Do something to each host that is struck, again and again."""
@@ -115,7 +125,8 @@ def chosen(world: World, one: Variant) -> list[Host]:
     able = [h for h in world.hosts if h.platform == one.platform and h.enrolled]
     if one.reach == "server":
         return [h for h in world.hosts if h.apple and h.enrolled]
-    return world.dice.sample(able, 1 if one.reach == "host" else world.dice.randrange(3, 7))
+    some = min(len(able), world.dice.randrange(3, 7))
+    return world.dice.sample(able, 1 if one.reach == "host" else some)
 
 
 def begins(world: World, one: Variant) -> float:

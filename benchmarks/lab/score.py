@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lastseen.causes import CAUSES
-
 from lab.answers import Answer
+from lastseen.causes import CAUSES
 
 ACCUSED = 0.5
 """The score from which on a cause is accused."""
@@ -94,7 +93,9 @@ def _healthy(score: Score, name: str, host: Mapping[str, Any], answer: Answer) -
     wrong = set(_accused(answer)) - set(host["allowed"])
     if wrong:
         score.accused += 1
-        score.wrong.append(f"{name}: is healthy; answered {answer.state}, {', '.join(sorted(wrong))}")
+        score.wrong.append(
+            f"{name}: is healthy; answered {answer.state}, {', '.join(sorted(wrong))}"
+        )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,11 @@ def start(world: World) -> None:
 
 
 def scheduled(
-    world: World, name: str, status: str, extra: dict[str, Any] | None = None, proof: str | None = None
+    world: World,
+    name: str,
+    status: str,
+    extra: dict[str, Any] | None = None,
+    proof: str | None = None,
 ) -> None:
     """Write a cron's line; what is wrong with its run, in ``extra``, makes it an error."""
     fields = {"cron": name, "instanceID": world.instance, "schedule": name}
@@ -68,7 +72,9 @@ def _manager(world: World) -> None:
 def _enqueue(world: World, host: Host, delivery: Delivery) -> None:
     kind = "InstallProfile" if delivery.operation == "install" else "RemoveProfile"
     delivery.status = "pending"
-    command(world, host, "DeclarativeManagement" if delivery.profile.declaration else kind, delivery)
+    command(
+        world, host, "DeclarativeManagement" if delivery.profile.declaration else kind, delivery
+    )
     mdm.push(world, host)
 
 

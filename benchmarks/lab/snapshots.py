@@ -6,6 +6,8 @@ from lab.central import compact, moment
 from lab.world import HISTORY, HOUR, MINUTE, NOW, WINDOW, Delivery, Host, World
 
 _POLL = 5 * MINUTE
+_ONLINE = 2 * MINUTE
+"""Fleet calls a host online if it was seen so lately: twice its interval of a minute."""
 
 
 def start(world: World) -> None:
@@ -33,7 +35,12 @@ def _pull(world: World, state: dict[str, Any], turn: int) -> None:
     if world.struck("server", world.hosts[0], "api") is not None:
         return
     page = [_host(world, host) for host in world.hosts]
-    _keep(world, "fleet_hosts", "/api/v1/fleet/hosts?page=0&per_page=100&order_key=id", {"hosts": page})
+    _keep(
+        world,
+        "fleet_hosts",
+        "/api/v1/fleet/hosts?page=0&per_page=100&order_key=id",
+        {"hosts": page},
+    )
     if world.now < WINDOW or turn % round(world.habits.details_every / _POLL) == 0:
         for host, told in zip(world.hosts, page, strict=True):
             if host.apple:
@@ -53,7 +60,7 @@ def _pull(world: World, state: dict[str, Any], turn: int) -> None:
 
 
 def _host(world: World, host: Host) -> dict[str, Any]:
-    online = host.agent and world.now - host.seen < 120  # noqa: PLR2004
+    online = host.agent and world.now - host.seen < _ONLINE
     told = {
         "id": host.number, "uuid": host.key, "hardware_serial": host.serial, "hostname": host.name,
         "computer_name": host.name, "platform": host.platform, "os_version": host.version,
@@ -80,7 +87,12 @@ def _host(world: World, host: Host) -> dict[str, Any]:
 def _details(host: Host, told: dict[str, Any]) -> dict[str, Any]:
     profiles = [_profile(delivery) for delivery in host.deliveries]
     settings = {"disk_encryption": {"status": "verified" if host.mdm_seen else None, "detail": ""}}
-    more = {"device_status": "unlocked", "pending_action": "", "os_settings": settings, "profiles": profiles}
+    more = {
+        "device_status": "unlocked",
+        "pending_action": "",
+        "os_settings": settings,
+        "profiles": profiles,
+    }
     return {**told, "mdm": {**told["mdm"], **more}}
 
 

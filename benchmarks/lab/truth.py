@@ -1,13 +1,14 @@
 """Tells the truth of a case: who is stuck and why, what shows it, who is well, and of whom nobody can know."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from lab.central import moment
 from lab.journal import Losses
 from lab.losses import told as told_losses
 from lab.scene import Scene
-from lab.world import HOUR, MINUTE, NOW, Host, World
+from lab.world import HISTORY, HOUR, MINUTE, NOW, Host, World
 
 _SILENT = 10 * MINUTE
 _PENDING = 15 * MINUTE
@@ -49,9 +50,9 @@ def _stamp(at: float) -> str:
 def state(host: Host) -> tuple[str, float]:
     """Say how a host stands when the case is judged, and since when; ``ok`` is all that is normal."""
     if host.enrollment == "Pending":
-        return "enrollment-pending", host.seen
+        return "enrollment-pending", HISTORY
     if host.apple and (host.enrollment == "Off" or not host.connected):
-        return "mdm-off", host.seen
+        return "mdm-off", HISTORY
     if host.agent and NOW - host.seen > _SILENT:
         return "silent", host.seen
     for delivery in sorted(host.deliveries, key=lambda one: one.since):
@@ -69,34 +70,42 @@ def _of_host(
     world: World, host: Host, scenes: list[Scene], losses: Losses, proofs: Proofs
 ) -> dict[str, Any]:
     stands, since = state(host)
-    mine = [one for one in scenes if host in one.hosts]
-    evidence = {one.cause: sorted(_evidence(one, host, since, losses, proofs, world)) for one in mine}
+    mine = [one for one in scenes if one.true_of(host)]
+    evidence = {
+        one.cause: sorted(_evidence(one, host, since, losses, proofs, world)) for one in mine
+    }
     known = _knowable(host, stands, losses, world)
-    return {
+    told = {
         "state": stands,
         "since": _stamp(since),
         "causes": [one.cause for one in mine],
         "evidence": evidence,
-        "observable": {cause: bool(files) and known for cause, files in evidence.items()},
-        "allowed": sorted(world.benign[host.name] | {one.cause for one in scenes if one.everywhere}),
-        "role": _role(world, host, stands, mine, known),
+        "knowable": known,
+        "observable": {
+            cause: cause == "collection-gap" or (bool(files) and known)
+            for cause, files in evidence.items()
+        },
+        "allowed": sorted(
+            world.benign[host.name] | {one.cause for one in scenes if one.everywhere}
+        ),
     }
+    return {**told, "role": _role(world, host, told, mine)}
 
 
-def _role(world: World, host: Host, stands: str, mine: list[Scene], known: bool) -> str:  # noqa: FBT001
+def _role(world: World, host: Host, told: Mapping[str, Any], mine: list[Scene]) -> str:
     """Say as what a host counts.
 
     ``stuck`` and ``healthy`` speak for themselves; ``unknown``: nobody can know; ``away``: it sleeps or is off,
     and that is all; ``mixed``: it is struck and away as well; ``early``: struck, but not yet the worse for it.
     """
-    gap = any(one.cause == "collection-gap" for one in mine)
-    if gap:
+    if any(one.cause == "collection-gap" for one in mine):
         return "stuck"
-    if not known:
-        return "unknown" if stands == "ok" else "stuck" if mine else "away"
+    well = told["state"] == "ok"
+    if not told["knowable"] and (well or not mine):
+        return "unknown"
     if not mine:
-        return "healthy" if stands == "ok" else "away"
-    if stands == "ok":
+        return "healthy" if well else "away"
+    if well:
         return "early"
     return "mixed" if not host.awake and world.benign[host.name] else "stuck"
 
@@ -114,14 +123,13 @@ def _evidence(
     one: Scene, host: Host, since: float, losses: Losses, proofs: Proofs, world: World
 ) -> set[str]:
     """Return the collected logs that show a cause for a host."""
-    if one.cause == "collection-gap":
-        return set(losses.holes)
     found = set(proofs[one.cause, host.name] | proofs[one.cause, None])
     if one.everywhere:
-        found |= {log for (cause, _), logs in proofs.items() if cause == one.cause for log in logs}
+        said = [logs for (cause, _), logs in proofs.items() if cause == one.cause]
+        found |= {log for logs in said for log in logs if not log.startswith("hosts/")}
     for log in one.shows:
         there = log != "nginx_access" or world.habits.proxy
-        if there and _kept(log, max(since, one.at), losses):
+        if there and _kept(log, max(since, one.at + _SILENT), losses):
             found.add(log)
     return found
 
@@ -146,5 +154,3 @@ def _knowable(host: Host, stands: str, losses: Losses, world: World) -> bool:
         seen = recent["nginx_access"] and world.habits.proxy and stands != "stale"
         return recent["fleet_hosts"] or seen
     return recent["fleet_profiles"] and recent["fleet_hosts"]
-
-

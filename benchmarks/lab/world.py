@@ -19,8 +19,8 @@ WINDOW = NOW - 6 * HOUR
 """From here on the logs are dense."""
 HISTORY = NOW - 30 * HOUR
 """From here on there is anything at all."""
-ROTATED = WINDOW - 2 * HOUR
-"""Logs of requests are kept from here on."""
+ROTATED = WINDOW - HOUR
+"""The servers' logs, and Macs' unified logs, are kept from here on."""
 
 Strike = Callable[["World", "Host", str], str | None]
 """Told what is tried; says how it fails, or None if it goes well all the same."""
@@ -152,15 +152,17 @@ class World:
         self.instance = f"{self.dice.getrandbits(160):040x}"
         self.benign: dict[str, set[str]] = defaultdict(set)
         """Causes that are true of a host though nobody is to mend them: it sleeps, it is switched off."""
+        self.hits: set[tuple[str, str]] = set()
+        """Causes, and the hosts that they struck."""
         self._troubles: dict[tuple[str, str | None], list[Trouble]] = defaultdict(list)
-        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._count = 0
 
     def _habits(self) -> Habits:
         return Habits(
             self.dice.choice(["go-kit", "slog A", "slog B"]),
-            self.dice.random() < 0.4,  # noqa: PLR2004
-            self.dice.random() < 0.75,  # noqa: PLR2004
+            self.chance(0.4),
+            self.chance(0.75),
             self.dice.choice([10, 15]) * MINUTE,
         )
 
@@ -168,15 +170,19 @@ class World:
         """Return a new UUID, in capitals as Apple writes them."""
         return str(uuid.UUID(int=self.dice.getrandbits(128), version=4)).upper()
 
-    def at(self, when: float, act: Callable[..., None], *args: Any) -> None:
+    def at(self, when: float, act: Callable[..., object], *args: Any) -> None:
         """Let something happen at a moment; what lies before the history does not."""
         self._count += 1
         if when >= HISTORY:
             heapq.heappush(self._events, (when, self._count, act, args))
 
-    def after(self, seconds: float, act: Callable[..., None], *args: Any) -> None:
+    def after(self, seconds: float, act: Callable[..., object], *args: Any) -> None:
         """Let something happen some seconds from now."""
         self.at(self.now + seconds, act, *args)
+
+    def chance(self, share: float) -> bool:
+        """Say yes in this share of cases."""
+        return self.dice.random() < share
 
     def around(self, seconds: float, share: float = 0.1) -> float:
         """Return about so many seconds."""
@@ -205,6 +211,7 @@ class World:
             for trouble in self._troubles[channel, name]:
                 outcome = trouble.strike(self, host, what)
                 if outcome is not None:
+                    self.hits.add((trouble.cause, host.name))
                     return outcome
         return None
 
