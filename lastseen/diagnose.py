@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lastseen import evidence, hostnames, rulefile, rules, wording
+from lastseen import evidence, hostnames, lanes, rulefile, rules, wording
 from lastseen.causes import CAUSES, HEARTBEAT, Cause
 from lastseen.diagnosis import Accused, Diagnosis, Evidence, RuledOut, Unknown
 from lastseen.ground import Ground, Hole
+from lastseen.lanes import Lanes
 from lastseen.rulefile import STRENGTHS, Rule
 from lastseen.rules import Finding
 from lastseen.scoring import ACCUSED, LEAD, SETTLE, Factor, Score, Trouble, common, timing, unlike
@@ -29,18 +30,23 @@ SHOWN = 10
 HEALTHY = ("ok", "waiting")
 """States of hosts that others are compared with."""
 _COUNTED = 1000
+_HINT = 0.15
+"""Below this a finding is not worth a word."""
 _QUERIES = ("from host_states", "from profile_states", "from collected", "from aliases, contacts")
 
 Row = dict[str, Any]
 
 
-def host(space: Workspace, now: datetime, name: str) -> Diagnosis:
+def host(
+    space: Workspace, now: datetime, name: str, *, timeline: bool = False
+) -> tuple[Diagnosis, Lanes | None]:
     """Say why one host is as it is, with the rows that show it.
 
     Args:
         space: The project.
         now: The moment to judge at, UTC; nothing later is known.
         name: Any name of the host.
+        timeline: Also return its lanes; else None stands for them.
 
     Raises:
         UserError: nobody knows the host, or a rule does not run.
@@ -55,7 +61,10 @@ def host(space: Workspace, now: datetime, name: str) -> Diagnosis:
             back = max(row["since"] - DAY, now - FARTHEST)
         explaining = _explaining(space)
         found = rules.check(views, explaining, now, back)
-        return Bench(views, explaining, found, now).diagnose(row, views)
+        shared = Bench(views, explaining, found, now)
+        told = shared.diagnose(row, views)
+        drawn = lanes.draw([told], views.rows, shared.ground) if timeline else {}
+        return told, drawn.get(known)
 
 
 def everyone(space: Workspace, now: datetime) -> dict[str, Diagnosis]:
@@ -69,6 +78,12 @@ def everyone(space: Workspace, now: datetime) -> dict[str, Diagnosis]:
         found = rules.check(views, explaining, now)
         bench = Bench(views, explaining, found, now)
         return {row["host"]: bench.diagnose(row) for row in bench.states}
+
+
+def bench(space: Workspace, views: Views, found: Sequence[Finding], now: datetime) -> "Bench":
+    """Return what diagnoses share, of findings that rules gave just now in a window that is still set."""
+    explaining = _explaining(space)
+    return Bench(views, explaining, [one for one in found if one.rule in explaining], now)
 
 
 def _explaining(space: Workspace) -> dict[str, Rule]:
@@ -126,7 +141,7 @@ class Bench:
             self._found[finding.host].append(finding)
             if finding.host in self._healthy:
                 self._though_healthy[finding.rule].append(finding)
-        self._ground = Ground(views)
+        self.ground = Ground(views)
         self._moves = views.rows(
             "select host, before, since from profile_states "
             "where before in ('pending', 'verifying') and status in ('verifying', 'verified')"
@@ -174,7 +189,7 @@ class Bench:
                 timing(trouble, since, finding.until or self.now, lasting=cause.lasting),
                 self._contrast(finding, row, trouble),
             ))  # fmt: skip
-            if score.value > 0:
+            if score.value >= _HINT:
                 yield _Weighed(finding, score)
 
     def _contrast(self, finding: Finding, row: Row, trouble: Trouble) -> Factor:
@@ -250,7 +265,7 @@ class Bench:
         """Yield, for all that must be collected to rule a cause out, which log is missing; None where it is not."""
         for rule in self._judges[cause.name]:
             for tables in rule.needs:
-                yield self._ground.hole(tables, host, since, until)
+                yield self.ground.hole(tables, host, since, until)
 
     def _missing(self, hole: Hole) -> str:
         whose = f" from {hole.emitter}" if hole.emitter else ""

@@ -3,10 +3,12 @@
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from lastseen import adhoc, database, evidence
+from lastseen import adhoc, cases, database, evidence
+from lastseen.cases import Case
+from lastseen.diagnose import bench
 from lastseen.evidence import Ask, Row
 from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
 from lastseen.rules import Finding
@@ -67,6 +69,8 @@ class Facts:
     """Found a day before, and not now."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """trouble, fine, asleep or unknown, for each host."""
+    why: Sequence[Case] = ()
+    """The hosts that are stuck or silent, and why; those in the same trouble are one case."""
     titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The rules that found something, for each host that has a finding."""
 
@@ -84,9 +88,10 @@ def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
     found, views = space.check(now)
     views.window(Window(now - NIGHT, now))
     views.settle()
+    told = cases.gather(views, bench(space, views, found, now))
     adhoc.lock_down(views, spill(space.project))
     ask = asker(views)
-    return tell(found, before, now, ask), views, ask
+    return replace(tell(found, before, now, ask), why=told), views, ask
 
 
 def asker(views: Views) -> Ask:

@@ -57,6 +57,11 @@ class Ground:
             (hole for hole in holes if hole), key=lambda hole: (hole.last is not None, hole.last)
         )
 
+    def has(self, table: str, emitter: str | None, since: datetime, until: datetime) -> bool:
+        """Say whether one log was collected in a time, at least in part."""
+        spans = self._spans.get(table, {}).get(emitter, [])
+        return any(span.since < until and since < span.until for span in spans)
+
     def _hole(self, table: str, host: str, since: datetime, until: datetime) -> Hole | None:
         logs = self._spans.get(table, {})
         if table in self._own:

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from lastseen.causes import CAUSES, HEARTBEAT
 from lastseen.diagnosis import Accused, Diagnosis, Evidence, Unknown
+from lastseen.lanes import Lanes
 from lastseen.period import spell
 from lastseen.wording import cell, clock, count, listed
 
+NAMED = 6
+"""Hosts that a sentence names; of more, it says how many."""
 ROWS = 3
 """Rows of evidence shown of each cause."""
 _STATES = {
@@ -26,6 +29,7 @@ _STATES = {
     "unknown": "is unknown",
 }
 _WHO = {"host": "this host", "server": "every host"}
+_LETTERS = {"up": "=", "quiet": ".", "unknown": "?", "gap": "!", "asleep": "-", "none": " "}
 _LONGEST = 120
 
 
@@ -41,11 +45,17 @@ def text(found: Diagnosis) -> Iterator[str]:
         yield from _listing("Unknown:", list(_unknown(found.unknown)))
 
 
-def sentence(found: Diagnosis) -> str:
-    """Say how a host stands, since when, and what would be normal."""
-    system = found.about.get("os_version")
-    who = f"{found.host} ({system})" if system else found.host
-    what = _STATES.get(found.state, f"is {found.state}")
+def sentence(found: Diagnosis, hosts: Sequence[str] = ()) -> str:
+    """Say how a host stands, since when, and what would be normal; with several hosts, how they do."""
+    never = found.about.get("heartbeat") == "never"
+    what = "is not heard of, and never was," if never else _STATES[found.state]
+    if len(hosts) > 1:
+        named = [*hosts[:NAMED], *([f"{len(hosts) - NAMED:,} more"] if len(hosts) > NAMED else [])]
+        who = listed(named)
+        what = what.replace("is ", "are ", 1).replace("has ", "have ", 1)
+    else:
+        system = found.about.get("os_version")
+        who = f"{found.host} ({system})" if system else found.host
     if found.state in ("pending", "verifying", "failed", "waiting") and found.about.get("profile"):
         what += f' (profile "{found.about["profile"]}")'
     return f"{who} {what}{_since(found)}{_normal(found)}."
@@ -128,6 +138,15 @@ def _listing(label: str, parts: Sequence[str]) -> Iterator[str]:
     """Yield parts below each other, the label before the first."""
     for number, part in enumerate(parts):
         yield f"{label if not number else '':<12}{part}{'.' if number == len(parts) - 1 else ';'}"
+
+
+def timeline(lanes: Lanes) -> Iterator[str]:
+    """Yield lanes as lines, a letter a slot."""
+    width = max((len(lane.name) for lane in lanes.lanes), default=0)
+    yield f"{'':{width}}  {lanes.since:%H:%M}, {spell(lanes.step)} a letter, to {lanes.until:%H:%M} UTC"
+    for lane in lanes.lanes:
+        yield f"{lane.name:{width}}  {''.join(_LETTERS[state] for state in lane.states)}"
+    yield f"{'':{width}}  = seen   . nothing   ? not collected   ! evidence   - goes on"
 
 
 def summary(found: Diagnosis) -> str:

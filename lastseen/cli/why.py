@@ -16,6 +16,9 @@ def why(
         str | None, typer.Option("--at", metavar="T", help="Judge as of then, like --now.")
     ] = None,
     now: Now = "now",
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Draw when each channel was heard, and the evidence.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say why a host is pending, silent or failing: the cause, what it was not, what nobody can know."""
@@ -24,8 +27,10 @@ def why(
 
     when = judged(now)
     when = moment(at, when) if at else when
-    found = diagnose.host(Workspace.open(context.obj), when, host)
+    found, lanes = diagnose.host(Workspace.open(context.obj), when, host, timeline=timeline)
     if as_json:
-        print(terminal.as_json(found.as_json()))
-    else:
-        print(terminal.harmless("\n".join(verdict.text(found))))
+        drawn = {"timeline": lanes.as_json()} if lanes else {}
+        print(terminal.as_json(found.as_json() | drawn))
+        return
+    lines = [*verdict.text(found), *(["", *verdict.timeline(lanes)] if lanes else [])]
+    print(terminal.harmless("\n".join(lines)))
