@@ -70,15 +70,25 @@ path = "lake"            # where the tables are, relative to this file
 
 # What is normal. Rules take their thresholds from here, never from a number inside a query.
 [policy]
-#heartbeat = { period = "10 seconds", grace = "5 minutes" }
+#heartbeat = { period = "10 seconds", grace = "5 minutes", hours = "always", zone = "UTC", paused = false }
 #pending_after = "15 minutes"
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
 #collection_after = "1 hour"
+#details_after = "2 hours"
+#refetch_after = "10 minutes"
+#enrolled_after = "15 minutes"
+#crash_within = "10 minutes"
+#watchdog_within = "1 hour"
+#network_after = "5 minutes"
+#reads_after = "10 minutes"
+#clock_after = "5 minutes"
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]
 #heartbeat = { period = "10 seconds", grace = "30 minutes" }
+#[policy.ubuntu]
+#heartbeat = { calendar = "*-*-* 02:00 Europe/Berlin", grace = "1 hour" }   # a nightly check-in
 #[policy.host."mac-015"]
 #pending_after = "45 minutes"
 

@@ -137,5 +137,5 @@ select
     r.file,
     r.line
 from reasoned as r
-left join aliases as a on lower(r.name) = a.alias
+left join alias_spans as a on a.alias = lower(r.name) and r.ts >= a.since and r.ts < a.until
 where r.reason is not null
