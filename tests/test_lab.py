@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pytest
 from lab import answers, case, score
 from lab.answers import Answer
 from lab.case import Case
@@ -33,10 +32,8 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> 
     assert one["truth.json"] != other["truth.json"]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_every_line_of_a_case_is_read(tmp_path: Path, seed: int) -> None:
-    pair = Case(("push-certificate", "verification-stalled"), (seed, seed), seed)
-    case.write(pair, tmp_path)
+def test_every_line_of_a_case_is_read(tmp_path: Path) -> None:
+    case.write(Case(("push-certificate", "verification-stalled"), (0, 0), 0), tmp_path)
     _, results = answers.added(tmp_path)
     assert len(results) > 10
     assert [

@@ -36,17 +36,20 @@ def _server_noise(world: World) -> None:
     for at in _often(world, 25 * MINUTE):
         world.at(at, _benign_error, world)
     for at in _often(world, 2 * HOUR):
-        file = f"/var/cache/nginx/client_temp/{int(at) % 10**10:010d}"
-        address = world.dice.choice(world.hosts).address
-        said = (
-            f"a client request body is buffered to a temporary file {file}, client: {address}, server: "
-            f'fleet.example.com, request: "{agent.LOG}", host: "fleet.example.com"'
-        )
-        world.at(at, central.nginx_error, world, "warn", said)
+        world.at(at, _buffered, world)
+
+
+def _buffered(world: World) -> None:
+    file = f"/var/cache/nginx/client_temp/{int(world.now) % 10**10:010d}"
+    said = (
+        f"a client request body is buffered to a temporary file {file}, client: {world.heard().address}, "
+        f'server: fleet.example.com, request: "{agent.LOG}", host: "fleet.example.com"'
+    )
+    central.nginx_error(world, "warn", said)
 
 
 def _benign_error(world: World) -> None:
-    host = world.dice.choice(world.hosts)
+    host = world.heard()
     token = world.uuid().lower()
     desktop = {"component": "http", "method": "GET", "uri": f"/api/latest/fleet/device/{token}/desktop",
                "took": 0.0037, "ip_addr": "203.0.113.20", "x_for_ip_addr": host.address}  # fmt: skip
@@ -104,7 +107,7 @@ def restart(world: World) -> None:
     central.fleet(
         world, "info", {"transport": "http", "address": "0.0.0.0:8080", "msg": "listening"}
     )
-    host = world.dice.choice(list(world.macs()))
+    host = world.heard()
     why = "connect() failed (111: Connection refused) while connecting to upstream"
     central.upstream_failed(world, host, agent.READ, why, None)
     central.request(world, host, agent.READ, agent.OSQUERY, 502)
@@ -202,7 +205,7 @@ def _switched_on(world: World, host: Host) -> None:
 def _travels(world: World, host: Host) -> None:
     if host.laptop:
         at = WINDOW + world.dice.uniform(0, 4) * HOUR
-        world.at(at, _moved, host, f"192.0.2.{world.dice.randrange(120, 250)}")
+        world.at(at, _moved, host, f"192.0.2.{100 + host.number}")
 
 
 def _moved(host: Host, address: str) -> None:

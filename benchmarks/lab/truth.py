@@ -96,13 +96,14 @@ def _role(world: World, host: Host, told: Mapping[str, Any], mine: list[Scene]) 
     """Say as what a host counts.
 
     ``stuck`` and ``healthy`` speak for themselves; ``unknown``: nobody can know; ``away``: it sleeps or is off,
-    and that is all; ``mixed``: it is struck and away as well; ``early``: struck, but not yet the worse for it.
+    and that is all; ``mixed``: it is struck and away as well, or
+    its own log alone tells that it lives; ``early``: struck, but not yet the worse for it.
     """
     if any(one.cause == "collection-gap" for one in mine):
-        return "stuck"
+        return "stuck" if host.awake else "mixed"
     well = told["state"] == "ok"
     if not told["knowable"] and (well or not mine):
-        return "unknown"
+        return "unknown" if host.apple else "mixed"
     if not mine:
         return "healthy" if well else "away"
     if well:

@@ -4,7 +4,7 @@ import heapq
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -215,10 +215,7 @@ class World:
                     return outcome
         return None
 
-    def macs(self) -> Iterator[Host]:
-        """Yield the Macs that are enrolled."""
-        return (host for host in self.hosts if host.platform == "darwin" and host.enrolled > 0)
-
-    def host(self, name: str) -> Host:
-        """Return a host by its name."""
-        return next(host for host in self.hosts if host.name == name)
+    def heard(self) -> Host:
+        """Choose a host that is there and reaches Fleet."""
+        there = [host for host in self.hosts if host.awake and self.now - host.seen < 5 * MINUTE]
+        return self.dice.choice(there or self.hosts)
