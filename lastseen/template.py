@@ -74,6 +74,10 @@ path = "lake"            # where the tables are, relative to this file
 #pending_after = "15 minutes"
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
+#queue_after = "30 minutes"
+#pushed_for = "7 days"
+#declaration_after = "1 hour"
+#enrollment_after = "24 hours"
 #collection_after = "1 hour"
 #details_after = "2 hours"
 #refetch_after = "10 minutes"
@@ -83,6 +87,16 @@ path = "lake"            # where the tables are, relative to this file
 #network_after = "5 minutes"
 #reads_after = "10 minutes"
 #clock_after = "5 minutes"
+#certificate_notice = "30 days"
+#certificate_urgent = "7 days"
+#burst_gap = "15 minutes"               # the rest is of the server and holds for all
+#outage_after = "2 minutes"
+#slow_after = "10 seconds"
+#storm_within = "5 minutes"
+#storm_requests = 10
+#storm_times = 10
+#error_percent = 5
+#error_count = 10
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]

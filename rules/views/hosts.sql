@@ -195,7 +195,15 @@ select
     ) as watchdog_within,
     coalesce(own.network_after, kind.network_after, everyone.network_after) as network_after,
     coalesce(own.reads_after, kind.reads_after, everyone.reads_after) as reads_after,
-    coalesce(own.clock_after, kind.clock_after, everyone.clock_after) as clock_after
+    coalesce(own.clock_after, kind.clock_after, everyone.clock_after) as clock_after,
+    coalesce(own.queue_after, kind.queue_after, everyone.queue_after) as queue_after,
+    coalesce(own.pushed_for, kind.pushed_for, everyone.pushed_for) as pushed_for,
+    coalesce(
+        own.declaration_after, kind.declaration_after, everyone.declaration_after
+    ) as declaration_after,
+    coalesce(
+        own.enrollment_after, kind.enrollment_after, everyone.enrollment_after
+    ) as enrollment_after
 from known
 left join named on named.host = known.host
 left join placed on placed.host = known.host
