@@ -4,31 +4,21 @@ import argparse
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
-from lab import answers, case, score
+from lab import score, trial
 from lab.case import Case
 from lab.scene import PAIRS, VARIANTS
-from lab.score import Row, Score
+from lab.score import Row
+from lab.trial import Done
 
 FIRST = 0.95
 NAMED = 0.90
 FALSE = 0.01
 """The goals: single causes named first, pairs both named, healthy hosts accused."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """A case, what came of it, and how long it took."""
-
-    case: Case
-    score: Score
-    rejects: int
-    seconds: float
 
 
 def main() -> int:
@@ -39,7 +29,7 @@ def main() -> int:
     try:
         if asked.write_only:
             for one in cases:
-                _written(one, root)
+                trial.written(one, root)
             print(f"{len(cases)} cases in {root}")
             return 0
         done = _run(cases, root, asked.jobs, asked.keep)
@@ -79,33 +69,14 @@ def _cases(asked: argparse.Namespace) -> Iterator[Case]:
                 yield made
 
 
-def _written(one: Case, root: Path) -> tuple[Path, dict[str, object]]:
-    folder = root / one.name
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    return folder, case.write(one, folder)
-
-
-def _one(one: Case, root: Path, kept: Path | None) -> Done:
-    began = time.perf_counter()
-    folder, truth = _written(one, root)
-    space, results = answers.added(folder)
-    found = score.of_case(truth, answers.asked(space))
-    rejects = sum(result.rejects for result in results) + sum(bool(r.problem) for r in results)
-    if kept is None:
-        shutil.rmtree(folder)
-    return Done(one, found, rejects, time.perf_counter() - began)
-
-
 def _run(cases: list[Case], root: Path, jobs: int, kept: Path | None) -> list[Done]:
     """Run cases, some at a time, each in a process that is used for many."""
     if jobs == 1:
-        return [_one(one, root, kept) for one in cases]
+        return [trial.tried(one, root, kept) for one in cases]
     done = []
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         for number, one in enumerate(
-            pool.map(_one, cases, [root] * len(cases), [kept] * len(cases)), 1
+            pool.map(trial.tried, cases, [root] * len(cases), [kept] * len(cases)), 1
         ):
             done.append(one)
             print(f"\r{number} of {len(cases)}", end="", file=sys.stderr, flush=True)
