@@ -51,13 +51,16 @@ class Workspace:
     ) -> tuple[list[Finding], Views]:
         """Run rules at a moment; return what they found, and the database for more questions.
 
+        Without names it is all but those that only run when asked.
+
         Raises:
             UserError: there is no such rule, or one does not run.
         """
         known = rulefile.load(self.project)
         if unknown := [name for name in names or [] if name not in known]:
             raise UserError(f"there is no rule {', '.join(unknown)}; known are {', '.join(known)}")
-        chosen = {name: known[name] for name in names or known}
+        usual = [name for name, rule in known.items() if not rule.when_asked]
+        chosen = {name: known[name] for name in names or usual}
         longest = max((rule.window for rule in chosen.values()), default=timedelta())
         views = self.views(now, min(now - longest, since or now))
         return rules.check(views, chosen, now, since), views
