@@ -185,7 +185,25 @@ select
             own.heartbeat_paused_until, kind.heartbeat_paused_until, everyone.heartbeat_paused_until
         ),
         timestamptz '1970-01-01 00:00:00+00'
-    ) as heartbeat_paused_until
+    ) as heartbeat_paused_until,
+    coalesce(own.details_after, kind.details_after, everyone.details_after) as details_after,
+    coalesce(own.refetch_after, kind.refetch_after, everyone.refetch_after) as refetch_after,
+    coalesce(own.enrolled_after, kind.enrolled_after, everyone.enrolled_after) as enrolled_after,
+    coalesce(own.crash_within, kind.crash_within, everyone.crash_within) as crash_within,
+    coalesce(
+        own.watchdog_within, kind.watchdog_within, everyone.watchdog_within
+    ) as watchdog_within,
+    coalesce(own.network_after, kind.network_after, everyone.network_after) as network_after,
+    coalesce(own.reads_after, kind.reads_after, everyone.reads_after) as reads_after,
+    coalesce(own.clock_after, kind.clock_after, everyone.clock_after) as clock_after,
+    coalesce(own.queue_after, kind.queue_after, everyone.queue_after) as queue_after,
+    coalesce(own.pushed_for, kind.pushed_for, everyone.pushed_for) as pushed_for,
+    coalesce(
+        own.declaration_after, kind.declaration_after, everyone.declaration_after
+    ) as declaration_after,
+    coalesce(
+        own.enrollment_after, kind.enrollment_after, everyone.enrollment_after
+    ) as enrollment_after
 from known
 left join named on named.host = known.host
 left join placed on placed.host = known.host
