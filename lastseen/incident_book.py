@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from lastseen import state_schema
 from lastseen.incident import ENDED, Incident, Member, Mute, Notice, Stage, Transition
 from lastseen.state import State, moment, stamp
 
@@ -170,6 +171,8 @@ def copied(state: State) -> State:
 def _duplicate(db: sqlite3.Connection) -> sqlite3.Connection:
     twin = sqlite3.connect(":memory:", isolation_level=None)
     db.backup(twin)
+    (version,) = twin.execute("pragma user_version").fetchone()
+    twin.executescript(state_schema.script(version))
     return twin
 
 

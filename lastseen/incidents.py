@@ -71,7 +71,8 @@ def update(book: Book, check: Check, limits: Incidents) -> list[Notice]:
     after = _joined(book, before, observed, check, limits)
     for one in list(after.values()):
         if one.rule in check.rules and one.present:
-            after[one.id] = _left(_seen(one, observed, check), observed, check, limits)
+            rest = _left(_seen(one, observed), observed, check, limits)
+            after[one.id] = _summed(rest, observed, check)
     notices = settle(book, after, before, check.now, limits)
     book.judge(check.now)
     return notices
@@ -96,7 +97,7 @@ def _joined(
             groups[one.group].append(new)
     for group in groups.values():
         for cluster in clusters(group, limits.group_within):
-            home = _near(found, cluster, limits) or _same(found | again, cluster, last)
+            home = _near(found, cluster, limits) or _same(again | found, cluster, last)
             home = home or _begun(_next(book, found), cluster, check)
             found[home.id] = _with(home, cluster, check)
     return found
@@ -153,23 +154,22 @@ def _with(one: Incident, cluster: Sequence[Observation], check: Check) -> Incide
     }  # fmt: skip
     whole = replace(one, members={**one.members, **new})
     if not one.live:
-        return replace(whole, base=Stage.REOPENED, noticed=None, inhibited_by=None)
+        since = min(member.since for member in whole.present)
+        return replace(
+            whole, base=Stage.REOPENED, since=since, summary="", noticed=None, inhibited_by=None
+        )
     if one.members and not one.serverwide:
         return whole.moved(one.stage, now, f"{_hosts(list(new))} joined")
     return whole
 
 
-def _seen(one: Incident, observed: Mapping[str, Observation], check: Check) -> Incident:
+def _seen(one: Incident, observed: Mapping[str, Observation]) -> Incident:
     """Return an incident with what was newly seen of the hosts that are in it."""
     members = dict(one.members)
-    findings: list[Finding] = []
     for member in one.present:
-        seen = observed.get(member.fingerprint)
-        mine = [f for f in seen.findings if f.until >= member.since] if seen else []
-        if mine:
+        if mine := _mine(member, observed):
             newest = max(mine, key=lambda f: f.until)
             newer = newest.until > member.until
-            findings += mine
             members[member.host] = replace(
                 member,
                 since=min(member.since, *(f.since for f in mine)),
@@ -177,17 +177,29 @@ def _seen(one: Incident, observed: Mapping[str, Observation], check: Check) -> I
                 severity=worst(f.severity for f in mine) if newer else member.severity,
                 summary=newest.summary if newer else member.summary,
             )
-    whole = replace(one, members=members)
-    if not findings:
-        return whole
-    rest = [member for member in whole.present if member.fingerprint not in observed]
-    return replace(
-        whole,
-        since=min(member.since for member in whole.present),
-        until=max(member.until for member in members.values()),
-        severity=worst(member.severity for member in whole.present),
-        summary=_summary(findings, check) if not rest else one.summary or _summary(findings, check),
+    return replace(one, members=members)
+
+
+def _mine(member: Member, observed: Mapping[str, Observation]) -> list[Finding]:
+    """Return the findings of a host's trouble; those of one that was over before it are not of it."""
+    seen = observed.get(member.fingerprint)
+    return [one for one in seen.findings if one.until >= member.since] if seen else []
+
+
+def _summed(one: Incident, observed: Mapping[str, Observation], check: Check) -> Incident:
+    """Return an incident with its span, severity and summary as its hosts have them."""
+    members = one.present or [m for m in one.members.values() if m.left == check.now]
+    seen = [_mine(member, observed) for member in members]
+    whole = replace(
+        one,
+        since=min(one.since, *(member.since for member in members)),
+        until=max(member.until for member in one.members.values()),
+        severity=worst(member.severity for member in members),
     )
+    if whole.summary and not all(seen):
+        return whole  # of some of its hosts nothing was said now
+    findings = [finding for mine in seen for finding in mine]
+    return replace(whole, summary=_summary(findings, check)) if findings else whole
 
 
 def _summary(findings: Sequence[Finding], check: Check) -> str:

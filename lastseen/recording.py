@@ -1,11 +1,13 @@
 """A check of a project, and what it makes of the project's incidents."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lastseen import database, handling, incidents
 from lastseen import state as state_file
+from lastseen.errors import UserError
 from lastseen.incident import Notice
 from lastseen.incident_book import Book, copied
 from lastseen.incidents import Check
@@ -60,6 +62,11 @@ def record(space: Workspace, check: Check, clock: datetime) -> Recorded:
     """
     if not check.findings and not space.project.state.exists():
         return Recorded()
+    if not os.access(space.project.root, os.W_OK):
+        raise UserError(
+            f"{space.project.root}: this user may not write here, so incidents cannot be kept; "
+            "`lastseen check --dry-run` leaves them alone"
+        )
     done: list[Recorded] = []
     handling.change(
         space.project, "check", lambda book: done.append(_recorded(space, book, check, clock))

@@ -75,25 +75,26 @@ def _staged(
     young = now - one.since < limits.group_wait
     ready = one.base is Stage.PENDING and not young and (one.present or one.seen == now)
     base = Stage.OPEN if ready else one.base
-    by = inhibitor.id if inhibitor and mute is None else None
-    stage, reason = base, _why(one, now)
+    if not one.present and one.live and not ready:
+        return _over(one, now)
+    stage, reason, by = base, _why(one, now), None
     if base is not Stage.PENDING and mute is not None:
         stage, reason = Stage.MUTED, _muting(mute)
     elif base is not Stage.PENDING and inhibitor is not None:
-        stage = Stage.INHIBITED
+        stage, by = Stage.INHIBITED, inhibitor.id
         reason = f"it follows from incident {inhibitor.id}: {inhibitor.summary}"
     staged = replace(one, base=base, inhibited_by=by)
     if stage is not one.stage:
         staged = staged.moved(stage, now, reason)
-    if staged.present or not staged.live:
-        return staged
-    over = Stage.DROPPED if base is Stage.PENDING else Stage.RESOLVED
-    return replace(
-        staged.moved(over, now, one.over or "all its hosts have left"),
-        base=over,
-        over=None,
-        doubt=None,
-    )
+    # What was over when it was first seen was open all the same.
+    return staged if staged.present else _over(staged, now)
+
+
+def _over(one: Incident, now: datetime) -> Incident:
+    """Return an incident that no host has any more."""
+    over = Stage.DROPPED if one.base is Stage.PENDING else Stage.RESOLVED
+    why = one.over or "all its hosts have left"
+    return replace(one.moved(over, now, why), base=over, over=None, doubt=None)
 
 
 def _muting(mute: Mute) -> str:
