@@ -21,60 +21,50 @@ class Cause:
     """The states that it can bring about."""
     follows: tuple[str, ...] = ()
     """Causes that bring this one about: where one of them is accused too, this one is its consequence."""
+    lasting: bool = False
+    """One occurrence holds a trouble up. What does not last is tried again, and heals unless it goes on."""
 
 
 _DELIVERY = frozenset({"waiting", "pending", "failed"})
+_VERIFYING = frozenset({"waiting", "verifying", "failed"})
 _ANY = HEARTBEAT | PROFILE
 _ALL = (
-    Cause("enrollment-pending", "enrollment", ENROLLMENT),
-    Cause("mdm-off", "MDM turned off", ENROLLMENT | PROFILE),
+    Cause("enrollment-pending", "enrollment", ENROLLMENT, lasting=True),
+    Cause("mdm-off", "MDM turned off", ENROLLMENT | PROFILE, lasting=True),
     Cause("host-asleep", "sleep", _ANY),
-    Cause(
-        "host-offline",
-        "host offline",
-        _ANY,
-        (
-            "host-asleep", "network", "agent-crash-loop", "tls-trust", "clock-skew", "server-error",
-            "collection-gap", "request-storm", "lock-contention",
-        ),
-    ),
+    Cause("host-offline", "host offline", _ANY, (
+        "host-asleep", "network", "agent-crash-loop", "tls-trust", "clock-skew", "server-error",
+        "request-storm", "lock-contention",
+    )),
     Cause("network", "network", _ANY),
     Cause("agent-crash-loop", "agent crash loop", _ANY, ("clock-skew", "network")),
-    Cause(
-        "osquery-stalled",
-        "osquery stalled",
-        PROFILE,
-        ("agent-crash-loop", "lock-contention", "tls-trust"),
-    ),
-    Cause(
-        "mdm-channel",
-        "MDM channel",
-        _DELIVERY,
-        ("push-certificate", "identity-certificate", "network", "tls-trust", "clock-skew", "mdm-off"),
-    ),
+    Cause("osquery-stalled", "osquery stalled", PROFILE, (
+        "agent-crash-loop", "lock-contention", "tls-trust",
+    )),
+    Cause("mdm-channel", "MDM channel", _DELIVERY, (
+        "push-certificate", "identity-certificate", "network", "tls-trust", "clock-skew", "mdm-off",
+    ), lasting=True),
     Cause("push-certificate", "push certificate", _DELIVERY),
-    Cause("identity-certificate", "identity certificate", _DELIVERY, ("request-storm", "clock-skew")),
+    Cause("identity-certificate", "identity certificate", _DELIVERY, (
+        "request-storm", "clock-skew",
+    ), lasting=True),
     Cause("tls-trust", "TLS trust", _ANY, ("clock-skew",)),
     Cause("lock-contention", "lock contention", _ANY, ("request-storm",)),
     Cause("request-storm", "request storm", _ANY),
-    Cause("not-now", "NotNow", _DELIVERY),
-    Cause("queue-blocked", "queue blocked", _DELIVERY, ("not-now", "mdm-channel", "push-certificate")),
-    Cause("command-failed", "command failed", PROFILE, ("identity-certificate",)),
-    Cause(
-        "declaration-stuck",
-        "declaration stuck",
-        PROFILE,
-        ("mdm-channel", "push-certificate", "not-now"),
-    ),
-    Cause(
-        "verification-stalled",
-        "verification stalled",
-        frozenset({"waiting", "verifying", "failed"}),
-        ("osquery-stalled", "lock-contention", "agent-crash-loop"),
-    ),
+    Cause("not-now", "NotNow", _DELIVERY, lasting=True),
+    Cause("queue-blocked", "queue blocked", _DELIVERY, (
+        "not-now", "mdm-channel", "push-certificate",
+    ), lasting=True),
+    Cause("command-failed", "command failed", PROFILE, ("identity-certificate",), lasting=True),
+    Cause("declaration-stuck", "declaration stuck", PROFILE, (
+        "mdm-channel", "push-certificate", "not-now",
+    ), lasting=True),
+    Cause("verification-stalled", "verification stalled", _VERIFYING, (
+        "osquery-stalled", "lock-contention", "agent-crash-loop",
+    ), lasting=True),
     Cause("server-error", "server error", _ANY, ("lock-contention", "request-storm")),
     Cause("clock-skew", "clock skew", _ANY),
-    Cause("collection-gap", "collection gap", _ANY | ENROLLMENT | {"unknown"}),
+    Cause("collection-gap", "collection gap", frozenset({"unknown"})),
 )  # fmt: skip
 
 CAUSES = {cause.name: cause for cause in _ALL}

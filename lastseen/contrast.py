@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from lastseen import database
 from lastseen.views import Views
 from lastseen.wording import listed
 
@@ -98,11 +97,11 @@ def contrast(views: Views, hosts: Collection[str]) -> list[Contrast]:
     """
     if len(hosts) < FEWEST:
         return []
-    addresses = views.con.sql("select distinct primary_ip from hosts").to_arrow_table()
+    addresses = [row["primary_ip"] for row in views.rows("select distinct primary_ip from hosts")]
     views.con.register("stricken", pa.table({"host": pa.array(sorted(hosts), pa.string())}))
-    views.con.register("networks", _networks(addresses.column(0).to_pylist()))
+    views.con.register("networks", _networks(addresses))
     counts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in database.rows(views.con.sql(_COUNTED).to_arrow_table()):
+    for row in views.rows(_COUNTED):
         counts[row["trait"]].append(row)
     comparisons = sum(comb(len(rows), n) for rows in counts.values() for n in range(1, _UNION + 1))
     found = [

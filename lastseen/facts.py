@@ -1,19 +1,17 @@
 """What a report tells: findings as new, still there or gone, the rows behind them, how the hosts stand."""
 
-import re
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from lastseen import adhoc, database
-from lastseen.errors import UserError
+from lastseen import adhoc, cases, database, evidence
+from lastseen.cases import Case
+from lastseen.diagnose import bench
+from lastseen.evidence import Ask, Row
 from lastseen.headline import UNKNOWN, Ground, Headline, Tally, headline, weight
-from lastseen.rulefile import behind
 from lastseen.rules import Finding
-from lastseen.terminal import HARMFUL
 from lastseen.views import Views, Window, spill
 from lastseen.workspace import Workspace
 
@@ -25,10 +23,6 @@ SHOWN = 10
 """Findings of one rule that are shown with their rows; of more, only the sentence."""
 
 _WHERE = "where"
-
-Row = dict[str, Any]
-Ask = Callable[[str], list[Row]]
-"""Runs a query that reads."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +69,8 @@ class Facts:
     """Found a day before, and not now."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """trouble, fine, asleep or unknown, for each host."""
+    why: Sequence[Case] = ()
+    """The hosts that are stuck or silent, and why; those in the same trouble are one case."""
     titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The rules that found something, for each host that has a finding."""
 
@@ -92,9 +88,10 @@ def gather(space: Workspace, now: datetime) -> tuple[Facts, Views, Ask]:
     found, views = space.check(now)
     views.window(Window(now - NIGHT, now))
     views.settle()
+    told = cases.gather(views, bench(space, views, found, now))
     adhoc.lock_down(views, spill(space.project))
     ask = asker(views)
-    return tell(found, before, now, ask), views, ask
+    return replace(tell(found, before, now, ask), why=told), views, ask
 
 
 def asker(views: Views) -> Ask:
@@ -111,7 +108,7 @@ def asker(views: Views) -> Ask:
 
 def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask: Ask) -> Facts:
     """Turn findings of now and of before into what a report tells."""
-    hosts = ask("select host, platform, state from host_states order by host")
+    hosts = ask("select host, platform, heartbeat as state from host_states order by host")
     verdicts = _verdicts(hosts, found)
     groups = {
         word: [host for host, verdict in verdicts.items() if verdict == word] for word in _WORDS
@@ -205,22 +202,16 @@ def item(finding: Finding, now: datetime, ask: Ask | None) -> Item:
     Raises:
         UserError: the rule's ``rows`` names nothing that can be read.
     """
-    if ask is None or finding.rows is None:
+    found = evidence.find(finding, ask) if ask else None
+    if ask is None or found is None:
         return Item(finding)
-    view, shared = behind(finding.rows)
-    try:
-        described = ask(f"select column_name from (describe {database.name(view)})")
-    except UserError as error:
-        raise UserError(f"rule {finding.rule}: its `rows:` names {view}: {error}") from None
-    columns = [row["column_name"] for row in described]
-    same = _same(finding, columns if shared is None else shared)
-    sql = _query(finding, view, columns, same)
+    sql = found.sql(EVIDENCE)
     rows = [_placed(row) for row in ask(sql)]
     told = {None, finding.host}
     shown = [
         name
-        for name in _named(columns)
-        if name not in same and any(row[name] not in told for row in rows)
+        for name in _named(found.columns)
+        if name not in found.same and any(row[name] not in told for row in rows)
     ]
     return Item(
         finding, shown, rows, sql, f"lastseen sql --now {_typed(now)} - <<'SQL'\n{sql}\nSQL"
@@ -239,41 +230,6 @@ def _placed(row: Row) -> Row:
     if row.get("file") is None:
         return {**row, _WHERE: None}
     return {**row, _WHERE: f"{'/'.join(str(row['file']).split('/')[-2:])}:{row.get('line')}"}
-
-
-def _same(finding: Finding, columns: Sequence[str]) -> dict[str, str]:
-    """Return what a finding and the rows behind it have in common."""
-    told = {"host": finding.host, **finding.evidence}
-    return {
-        name: value for name, value in told.items() if name in columns and isinstance(value, str)
-    }
-
-
-def _query(finding: Finding, view: str, columns: Sequence[str], same: Mapping[str, str]) -> str:
-    """Write the query of the rows behind a finding."""
-    since, until = database.literal(finding.since), database.literal(finding.until)
-    order = "ts" if "ts" in columns else "since" if "since" in columns else columns[0]
-    conditions = [f"{database.name(name)} = {_literal(value)}" for name, value in same.items()]
-    if "ts" in columns:
-        conditions.append(f"ts between {since} and {until}")
-    elif "since" in columns and "until" in columns:
-        conditions += [f"since <= {until}", f"until >= {since}"]
-    where = "".join(
-        f"\n{'and' if number else 'where'} {text}" for number, text in enumerate(conditions)
-    )
-    return f"select *\nfrom {database.name(view)}{where}\norder by {order}\nlimit {EVIDENCE}"
-
-
-_UNSEEN = re.compile(rf"{HARMFUL.pattern}|[\n\t]")
-
-
-def _literal(text: str) -> str:
-    r"""Write a string for a query that people copy: what cannot be seen in it is spelled out.
-
-    >>> print(_literal("a\n'b"))
-    'a' || chr(10) || '''b'
-    """
-    return _UNSEEN.sub(lambda found: f"' || chr({ord(found[0])}) || '", database.literal(text))
 
 
 def _typed(when: datetime) -> str:

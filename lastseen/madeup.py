@@ -8,8 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from lastseen import adhoc
-from lastseen.facts import NIGHT, Ask, Card, Facts, Item, Row
+from lastseen.cases import Case
+from lastseen.diagnosis import Accused, Diagnosis, Evidence, RuledOut, Unknown
+from lastseen.evidence import Ask, Row
+from lastseen.facts import NIGHT, Card, Facts, Item
 from lastseen.headline import Headline, Tally
+from lastseen.lanes import Lane, Lanes
 from lastseen.rules import Finding
 from lastseen.views import Views
 
@@ -42,8 +46,22 @@ def facts(now: datetime) -> Facts:
         now, now - NIGHT, Headline("trouble", [_TEXT], "Of 4 hosts, 1 is fine."),
         Tally(["host-1"], ["host-2"], ["host-3"], ["host-4"]), [finding], [card], [card], [card],
         {"host-1": "trouble", "host-2": "fine", "host-3": "asleep", "host-4": "unknown"},
+        [_case(now)],
         {"host-1": ["Sample"]},
     )  # fmt: skip
+
+
+def _case(now: datetime) -> Case:
+    """Return a case with something in every place."""
+    hour = timedelta(hours=1)
+    rows = [Evidence(now - hour, "sample", "host-1", "sample.log", 1, _TEXT)]
+    cause = Accused("network", "host", 1.0, now - hour, now, _TEXT, _TEXT, ["sample"], rows, 2)
+    found = Diagnosis(
+        "host-1", "silent", now - hour, now - hour, now, hour, now, {}, [cause],
+        [RuledOut("clock-skew", _TEXT)], [Unknown("tls-trust", _TEXT)],
+    )  # fmt: skip
+    lanes = Lanes("host-1", now - hour, now, hour / 2, [Lane("osquery", ["up", "gap"])])
+    return Case(["host-1", "host-2"], found, _TEXT, _TEXT, lanes)
 
 
 def asker(views: Views) -> Ask:

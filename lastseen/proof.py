@@ -29,7 +29,7 @@ class Proven:
     why: str
 
 
-class Ground:
+class Proof:
     """What was collected, as far as it can prove that something is over; asked of the lake when first needed."""
 
     def __init__(self, views: Views, rules: Mapping[str, Rule]) -> None:
@@ -118,20 +118,17 @@ class Ground:
     @cached_property
     def _logs(self) -> Sequence[Mapping[str, Any]]:
         self._views.settle([_LOGS])
-        return self._ask(_LOGS)
+        return self._views.rows(_LOGS)
 
     @cached_property
     def _deleted(self) -> frozenset[str]:
         self._views.settle([_DELETED])
-        return frozenset(row["host"] for row in self._ask(_DELETED))
+        return frozenset(row["host"] for row in self._views.rows(_DELETED))
 
     @cached_property
     def _allowed(self) -> timedelta:
         (allowed,) = database.one(self._views.con, _ALLOWED)
         return timedelta(microseconds=allowed)
-
-    def _ask(self, query: str) -> list[Mapping[str, Any]]:
-        return list(database.rows(self._views.con.sql(query).to_arrow_table()))
 
 
 def _named(log: Mapping[str, Any]) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lastseen import database, handling, incidents
+from lastseen import handling, incidents
 from lastseen import state as state_file
 from lastseen.errors import UserError
 from lastseen.incident import Notice
 from lastseen.incident_book import Book, copied
 from lastseen.incidents import Check
-from lastseen.proof import Ground
+from lastseen.proof import Proof
 from lastseen.rulefile import Rule
 from lastseen.rules import Finding
 from lastseen.views import Views
@@ -41,9 +41,9 @@ def checked(
     """
     kinds: dict[str, str] = {}
     if any(one.host is not None for one in found):
-        rows = database.rows(views.con.sql("select host, platform from hosts").to_arrow_table())
+        rows = views.rows("select host, platform from hosts")
         kinds = {row["host"]: row["platform"] or "" for row in rows}
-    return Check(now, rules, found, Ground(views, rules).proves, kinds)
+    return Check(now, rules, found, Proof(views, rules).proves, kinds)
 
 
 def record(space: Workspace, check: Check, clock: datetime) -> Recorded:

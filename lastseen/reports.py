@@ -17,8 +17,10 @@ from jinja2.loaders import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 
 from lastseen import adhoc, charts, facts, madeup, strips, wording
+from lastseen.causes import CAUSES
 from lastseen.errors import Problem, UserError
-from lastseen.facts import Ask, Facts
+from lastseen.evidence import Ask
+from lastseen.facts import Facts
 from lastseen.project import Project
 from lastseen.rules import Finding
 from lastseen.terminal import harmless
@@ -185,6 +187,8 @@ GLOBALS: dict[str, Any] = {
     "letters": strips.letters,
     "axis": strips.axis,
     "legend": strips.legend,
+    "short": lambda name: CAUSES[name].short,
+    "hours": lambda lanes: max(timedelta(hours=1), (lanes.until - lanes.since) / 6),
     "minutes": lambda number: timedelta(minutes=number),
     "range": range,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from lastseen import database
+from lastseen import database, hostnames
 from lastseen.errors import UserError
 from lastseen.options import SEVERITIES
 from lastseen.period import spell
@@ -149,24 +149,10 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
     views.window(Window(since, until))
     where = ""
     if host is not None:
-        where = f"where host = ({_resolved(views, host)})"
+        where = f"where host = {database.literal(hostnames.resolve(views, host))}"
     return list(
         database.rows(views.con.sql(f"from gaps {where} order by host, since").to_arrow_table())
     )
-
-
-def _resolved(views: Views, host: str) -> str:
-    """Return a query of the host that a name means.
-
-    Raises:
-        UserError: nobody knows it.
-    """
-    names = [row[0] for row in views.con.execute("select distinct alias from aliases").fetchall()]
-    if host.lower() in names:
-        return f"select host from aliases where alias = {database.literal(host.lower())}"
-    near = get_close_matches(host.lower(), names, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else "; `lastseen sql 'from hosts'` lists them"
-    raise UserError(f'no host is called "{host}"{hint}')
 
 
 def summary(rule: Rule, row: Mapping[str, Any]) -> str:

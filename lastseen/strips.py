@@ -21,6 +21,7 @@ _SHAPES = {
     "hole": ("bad", 0, 16),
     "asleep": ("low", 13, 3),
     "quiet": ("low", 13, 3),
+    "none": ("low", 15, 0),
 }
 """The class, top and height of each state; any other is drawn as pickets."""
 _LETTERS = {

@@ -136,6 +136,10 @@ class Views:
         )
         return None if newest is None else datetime.fromtimestamp(newest / 1_000_000, UTC)
 
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query of our own; times are UTC."""
+        return list(database.rows(self.con.sql(query).to_arrow_table()))
+
     def trouble(self, error: duckdb.Error) -> UserError | None:
         """Return what to say where a query failed because a file of the lake cannot be read."""
         text = str(error).partition("\n")[0]

@@ -1,6 +1,7 @@
 -- title:    Heartbeat gap
 -- severity: medium
 -- explains: host-offline
+-- needs:    nginx_access | alb_access | fleet_hosts
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host} {told}

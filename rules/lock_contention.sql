@@ -1,6 +1,7 @@
 -- title:    Lock contention
 -- severity: medium
 -- explains: lock-contention
+-- needs:    fleet_server | mysql_error
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}

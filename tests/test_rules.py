@@ -140,7 +140,7 @@ def test_a_failed_source_makes_no_host_silent(asked: Project, run: Runner) -> No
     )["findings"]
     states = run(
         "-C", asked.root, "sql", "--format", "csv", "--now", "2026-03-10T10:05:00Z",
-        "select host, state from host_states order by host",
+        "select host, state from heartbeat_states order by host",
     ).out  # fmt: skip
 
     assert [(one["rule"], one["host"]) for one in told] == [("source_failing", None)]

@@ -8,23 +8,11 @@
 --
 with
     kinds as (select format, any_value(covers) as covers from coverage group by all),
-    ticks as (
-        select
-            e."table" as format,
-            coalesce(a.host, e.emitter) as emitter,
-            min(e.ts) as first_ts,
-            max(e.ts) as last_ts,
-            count(*) as events
-        from events as e
-        left join aliases as a on a.alias = lower(e.emitter)
-        where e.ts < getvariable('until')
-        group by e."table", coalesce(a.host, e.emitter), divide(epoch_us(e.ts), 300000000)
-    ),
     steps as (
         select
             *,
             first_ts - lag(last_ts) over (partition by format, emitter order by first_ts) as quiet
-        from ticks
+        from log_ticks
     ),
     spans as (
         select

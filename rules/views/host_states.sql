@@ -1,52 +1,179 @@
--- title: How each host stands now
+-- title: How each host stands now, and since when
 -- once:  yes
 --
--- `state` is up, silent, asleep, never (in the inventory, and Fleet never heard of it) or
--- unknown: no log that would have told of the host reaches far enough for a word on it. `since`
--- is when that began, as far as it can be told.
+-- `state` is the first of these that holds: enrollment-pending (assigned in Apple Business
+-- Manager and not enrolled: one meaning of Pending), mdm-off (profiles are wanted, and Fleet does
+-- not manage it), silent, asleep, then what its profiles are (the other meaning): failed, pending
+-- or verifying for longer than the policy allows a host that is online, unknown (neither its
+-- heartbeat nor its profiles can be told), late, waiting (a profile is on its way, and that is
+-- normal still), paused, ok. `since` is when that began, at the latest; `not_before` the last
+-- moment at which it was known to be otherwise, so that the time between two snapshots is no
+-- claim. `normal` is how long the state may last. Of what was collected too long ago nothing is
+-- claimed: `profiles` and `heartbeat` say what was known last, `known_until` until when.
 --
 with
-    lives as (select host, max(last_ts) as last_seen from contacts group by host),
-    marks as (select host, max(until) as until from watches group by host),
-    open as (
-        select g.host, g.state, g.since
-        from gaps as g
-        join lives as l on l.host = g.host and l.last_seen = g.since
+    returns as (
+        select host, max(back) as back from gaps where state in ('gap', 'asleep') group by host
+    ),
+    waits as (
+        select
+            s.host,
+            s.status,
+            s.profile,
+            s.operation,
+            s.since,
+            s.not_before,
+            s.until,
+            case
+                s.status when 'pending' then h.pending_after when 'verifying' then h.verifying_after
+            end as normal,
+            s.until - greatest(s.since, r.back) as online
+        from profile_states as s
+        join hosts as h on h.host = s.host
+        left join returns as r on r.host = s.host and r.back <= s.until
+        where s.status in ('pending', 'verifying', 'failed')
+    ),
+    worst as (
+        select
+            *, case when status = 'failed' then 1 when online > normal then 2 else 3 end as urgency
+        from waits
+        qualify row_number() over (partition by host order by urgency, status, since, profile) = 1
+    ),
+    told as (select host, max(until) as until from profile_states group by host),
+    asked as (select max(ts) as until from fleet_profiles where ts < getvariable('until')),
+    turns as (
+        select
+            coalesce(a.host, f.host) as host,
+            coalesce(f.mdm_enrollment_status, '') as enrollment,
+            coalesce(f.mdm_connected, true) as connected,
+            min(f.ts) as first_ts,
+            max(f.ts) as last_ts
+        from fleet_hosts as f
+        left join aliases as a on a.alias = lower(f.host)
+        where f.ts < getvariable('until')
+        group by all
+    ),
+    enrollments as (
+        select
+            host,
+            enrollment,
+            connected,
+            if(first_ts > lag(last_ts) over one, first_ts, lag(last_ts) over one) as changed,
+            first_ts,
+            lag(last_ts) over one as before_ts,
+            last_ts
+        from turns
+        window one as (partition by host order by last_ts)
+        qualify row_number() over (partition by host order by last_ts desc) = 1
     ),
     known as (
         select
-            h.*,
-            l.last_seen,
-            m.until as watched_until,
-            o.state as open_state,
-            p.collection_after,
-            h.heartbeat_period + h.heartbeat_grace as allowed
+            h.host,
+            h.platform,
+            h.os_version,
+            h.team,
+            h.heartbeat_period + h.heartbeat_grace as allowed_silence,
+            b.state as heartbeat,
+            b.since as heartbeat_since,
+            b.last_seen,
+            b.watched_until,
+            w.status as profiles,
+            w.profile,
+            w.operation,
+            w.since as profiles_since,
+            w.not_before as profiles_not_before,
+            w.normal as profiles_normal,
+            w.urgency,
+            coalesce(t.until, if(b.host is null, null, asked.until)) as profiles_until,
+            coalesce(h.platform, 'darwin') in ('darwin', 'ios', 'ipados') as managed,
+            lower(coalesce(h.mdm_enrollment_status, '')) as enrollment,
+            coalesce(h.mdm_connected, true) as connected,
+            coalesce(e.changed, e.first_ts) as enrollment_since,
+            e.before_ts as enrollment_not_before,
+            h.snapshot_at,
+            p.collection_after
         from hosts as h
         join policy as p on p.scope = 'all'
-        left join lives as l on l.host = h.host
-        left join marks as m on m.host = h.host
-        left join open as o on o.host = h.host
+        cross join asked
+        left join heartbeat_states as b on b.host = h.host
+        left join worst as w on w.host = h.host
+        left join told as t on t.host = h.host
+        left join enrollments as e on e.host = h.host
+    ),
+    judged as (
+        select
+            *,
+            coalesce(getvariable('until') - profiles_until <= collection_after, false) as fresh,
+            coalesce(getvariable('until') - snapshot_at <= collection_after, false) as listed,
+            case
+                when enrollment = 'pending' and listed
+                then 'enrollment-pending'
+                when listed and profiles is not null and (enrollment = 'off' or not connected)
+                then 'mdm-off'
+                when heartbeat in ('silent', 'never')
+                then 'silent'
+                when heartbeat = 'asleep'
+                then 'asleep'
+                when fresh and profiles = 'failed'
+                then 'failed'
+                when fresh and urgency = 2
+                then profiles
+                when heartbeat = 'unknown' or (managed and not fresh)
+                then 'unknown'
+                when heartbeat = 'late'
+                then 'late'
+                when profiles is not null and fresh
+                then 'waiting'
+                when heartbeat = 'paused'
+                then 'paused'
+                else 'ok'
+            end as state
+        from known
     )
 select
     host,
     platform,
     os_version,
     team,
+    state,
     case
-        when open_state in ('silent', 'asleep')
-        then open_state
-        when last_seen is null and seen_time is null and snapshot_at is not null
-        then 'never'
-        when
-            last_seen is null
-            or getvariable('until') - greatest(last_seen, watched_until) > collection_after
-        then 'unknown'
-        when greatest(last_seen, watched_until) - last_seen > allowed
-        then 'unknown'
-        else 'up'
-    end as state,
+        when state in ('enrollment-pending', 'mdm-off')
+        then enrollment_since
+        when state in ('failed', 'pending', 'verifying', 'waiting')
+        then profiles_since
+        when state = 'unknown'
+        then if(heartbeat = 'unknown', heartbeat_since, profiles_until)
+        else heartbeat_since
+    end as since,
+    case
+        when state in ('enrollment-pending', 'mdm-off')
+        then enrollment_not_before
+        when state in ('failed', 'pending', 'verifying', 'waiting')
+        then profiles_not_before
+        else since
+    end as not_before,
+    case
+        when state in ('failed', 'pending', 'verifying', 'waiting')
+        then profiles_normal
+        when state in ('silent', 'late', 'ok')
+        then allowed_silence
+    end as normal,
+    case
+        when state in ('enrollment-pending', 'mdm-off')
+        then snapshot_at
+        when state in ('failed', 'pending', 'verifying', 'waiting')
+        then profiles_until
+        else coalesce(watched_until, profiles_until)
+    end as known_until,
+    heartbeat,
+    heartbeat_since,
     last_seen,
-    if(state = 'never', last_enrolled_at, last_seen) as since,
     watched_until,
-    mdm_enrollment_status
-from known
+    profiles,
+    profile,
+    operation,
+    profiles_since,
+    profiles_not_before,
+    profiles_until,
+    enrollment as mdm_enrollment_status
+from judged
