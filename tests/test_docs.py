@@ -106,7 +106,7 @@ def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) 
 
 
 def test_the_incidents_of_the_readme_are_those_of_the_sample_logs(tmp_path: Path) -> None:
-    block = re.search(r"\$ lastseen check (.*)\n\$ lastseen incidents\n(.*?)```", README, re.DOTALL)
+    block = re.search(r"\$ lastseen check ([^\n]*)\n\$ lastseen incidents\n(.*?)```", README, re.DOTALL)
     assert block
     project = ["-C", str(tmp_path / "demo")]
     runner = CliRunner()
