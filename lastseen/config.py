@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from lastseen import period
+from lastseen import heartbeat, period
 from lastseen.errors import Problem, UserError
+from lastseen.hours import hours
 from lastseen.period import Cron
 
 T = TypeVar("T")
@@ -19,6 +20,14 @@ _PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^."'\s]+))\s*\.?""")
 
 ZONE = "zone"
 """The type of text that names a time zone."""
+CALENDAR = "calendar"
+"""The type of text that is a cron line or a calendar as systemd has it."""
+HOURS = "hours"
+"""The type of text that names hours of the week."""
+PERIOD = "period"
+"""The type of a span, or the word learned."""
+PAUSE = "pause"
+"""The type of true, false or a day."""
 Place = tuple[str, ...]
 """A section and, last, a key of it."""
 
@@ -125,6 +134,13 @@ def _text(value: object) -> str:
     return value
 
 
+def _sound(value: object, read: Callable[[str], object]) -> str:
+    """Return a text that can be read; it is read again where it is needed."""
+    text = _text(value)
+    read(text)
+    return text
+
+
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("a whole number")
@@ -153,6 +169,10 @@ def _plain(value: object) -> Mapping[str, str | int | bool]:
 
 _CONVERTERS: Mapping[Any, Callable[[Any], Any]] = {
     ZONE: lambda value: period.zone(_text(value)),
+    CALENDAR: lambda value: _sound(value, heartbeat.calendar),
+    HOURS: lambda value: value if value == heartbeat.ALWAYS else _sound(value, hours),
+    PERIOD: heartbeat.span,
+    PAUSE: heartbeat.paused,
     str: _text,
     str | None: _text,
     int: _whole,

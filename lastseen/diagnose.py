@@ -82,7 +82,7 @@ def everyone(space: Workspace, now: datetime) -> dict[str, Diagnosis]:
 
 def bench(space: Workspace, views: Views, found: Sequence[Finding], now: datetime) -> "Bench":
     """Return what diagnoses share, of findings that rules gave just now in a window that is still set."""
-    explaining = _explaining(space)
+    explaining = {name: rule for name, rule in _explaining(space).items() if not rule.when_asked}
     return Bench(views, explaining, [one for one in found if one.rule in explaining], now)
 
 

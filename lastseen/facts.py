@@ -131,7 +131,9 @@ def tell(found: Sequence[Finding], before: Sequence[Finding], now: datetime, ask
 
 
 _WORDS = ("trouble", "fine", "asleep", "unknown")
-_STATES = {"up": "fine", "asleep": "asleep", "silent": "trouble"}
+_STATES = {
+    "up": "fine", "late": "fine", "new": "fine", "paused": "fine", "asleep": "asleep", "silent": "trouble",
+}  # fmt: skip
 
 
 def _verdicts(hosts: Sequence[Row], found: Sequence[Finding]) -> dict[str, str]:

@@ -33,6 +33,8 @@ def checked(
 ) -> Check:
     """Return what rules came to, for incidents; the window of the views must end at that moment.
 
+    What a rule finds that only runs when asked is no trouble by itself.
+
     Args:
         views: The database that they ran in.
         rules: Those that ran, by name.
@@ -40,6 +42,8 @@ def checked(
         now: The moment that they judged at, UTC.
     """
     kinds: dict[str, str] = {}
+    rules = {name: rule for name, rule in rules.items() if not rule.when_asked}
+    found = [one for one in found if one.rule in rules]
     if any(one.host is not None for one in found):
         rows = views.rows("select host, platform from hosts")
         kinds = {row["host"]: row["platform"] or "" for row in rows}

@@ -17,9 +17,11 @@ from lastseen.sqlfile import SqlFile
 
 T = TypeVar("T")
 REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "needs", "strength", "every", "together", "rows", "key")
+FIELDS = (*REQUIRED, "explains", "needs", "strength", "runs", "every", "together", "rows", "key")
 STRENGTHS = {"weak": 0.4, "fair": 0.7, "strong": 1.0}
 """How much a finding by itself proves of the cause that its rule explains."""
+WHEN_ASKED = "when asked"
+"""What ``runs:`` may say: only ``lastseen why`` runs the rule, or who names it."""
 EVERY = "5 minutes"
 """How often a rule runs that does not say."""
 
@@ -45,6 +47,8 @@ class Rule:
     """How often it is worth running."""
     needs: tuple[tuple[str, ...], ...] = ()
     """Tables that must have been collected for its silence to mean something: one of each tuple."""
+    when_asked: bool = False
+    """Whether it says how a host is, which is no trouble by itself."""
     strength: str = "strong"
     """How much a finding proves of the cause: strong where it states it, fair where it fits, weak for a hint."""
     key: tuple[str, ...] | None = None
@@ -87,10 +91,13 @@ def parse(file: SqlFile) -> Rule:
         raise UserError(
             f'{file.at("strength")}: strength is one of {", ".join(STRENGTHS)}; it is "{strength}"'
         )
+    runs = file.fields.get("runs", WHEN_ASKED)
+    if runs != WHEN_ASKED:
+        raise UserError(f'{file.at("runs")}: runs is "{WHEN_ASKED}", or left out; it is "{runs}"')
     return Rule(
         file, file["title"], file["severity"], _read(file, "window", period), file["alert"], explains,
         file.fields.get("together"), file.fields.get("rows"), _read(file, "every", every, EVERY),
-        needs(file.fields.get("needs", "")), strength, _key(file.fields.get("key")),
+        needs(file.fields.get("needs", "")), "runs" in file.fields, strength, _key(file.fields.get("key")),
     )  # fmt: skip
 
 

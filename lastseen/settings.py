@@ -3,13 +3,13 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from lastseen.config import ZONE, Place, Reader, nearest
+from lastseen.config import CALENDAR, HOURS, PAUSE, PERIOD, ZONE, Place, Reader, nearest
 from lastseen.errors import Problem, UserError
 from lastseen.period import Cron
 from lastseen.source import Source
@@ -18,16 +18,24 @@ from lastseen.sources import KINDS
 
 @dataclass(frozen=True)
 class Policy:
-    """What is normal for a host. Every value is a span; a `[policy]` in lastseen.toml changes any of them.
+    """What is normal for a host; a `[policy]` in lastseen.toml changes any of it.
 
     The numbers and their reasons: Fleet's own intervals (osquery checks in every 10 s, details every
     hour with 10 % jitter, profiles are pushed at once and again each minute).
     """
 
-    heartbeat_period: timedelta = timedelta(seconds=10)
-    """How often a host checks in."""
+    heartbeat_period: timedelta | str = timedelta(seconds=10)
+    """How often a host checks in; `"learned"`: as its own past says."""
     heartbeat_grace: timedelta = timedelta(minutes=5)
     """How much later than its period a check-in may come before it counts as missed."""
+    heartbeat_calendar: str = ""
+    """Instead of a period, the moments at which it checks in: a cron line or an OnCalendar."""
+    heartbeat_hours: str = "always"
+    """The hours of the week in which it is expected; outside them its silence is not judged."""
+    heartbeat_zone: str = "UTC"
+    """The zone of a calendar, hours or a day that name none."""
+    heartbeat_paused: bool | date = False
+    """Whether it is put away, or until which day; its silence is not judged."""
     pending_after: timedelta = timedelta(minutes=15)
     """How long a profile of an online host may be pending."""
     verifying_after: timedelta = timedelta(hours=2, minutes=6)
@@ -104,11 +112,11 @@ class Settings:
     """Where the tables are; relative to the project."""
     keep: timedelta | None = None
     """How long rows are kept; None is for ever."""
-    policy: Mapping[str, timedelta] = field(default_factory=dict)
+    policy: Mapping[str, object] = field(default_factory=dict)
     """What `[policy]` changes, for every host."""
-    platforms: Mapping[str, Mapping[str, timedelta]] = field(default_factory=dict)
+    platforms: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """What `[policy.PLATFORM]` changes, by Fleet's platform name (darwin, ubuntu, windows, …)."""
-    hosts: Mapping[str, Mapping[str, timedelta]] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """What `[policy.host."NAME"]` changes."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """What `[sources.NAME]` says, by name."""
@@ -118,7 +126,14 @@ class Settings:
     incidents: Incidents = Incidents()
 
 
-_POLICY = tuple(f.name for f in fields(Policy))
+_POLICY: Mapping[str, Any] = get_type_hints(Policy) | {
+    "heartbeat_period": PERIOD,
+    "heartbeat_calendar": CALENDAR,
+    "heartbeat_hours": HOURS,
+    "heartbeat_zone": ZONE,
+    "heartbeat_paused": PAUSE,
+}
+"""How each policy is read."""
 _SECTIONS = ("lake", "sources", "policy", "reports", "schedule", "incidents")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
@@ -180,20 +195,28 @@ def _settings(reader: Reader, data: dict[str, Any]) -> Settings:
     )
 
 
-def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str, timedelta]:
-    """Read spans; `heartbeat = { period, grace }` is two policies."""
-    found: dict[str, timedelta] = {}
+def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str, object]:
+    """Read a scope's policy; `heartbeat = { period, grace }` is two."""
+    found: dict[str, object] = {}
     for key, value in values.items():
         inner = value if isinstance(value, dict) else {"": value}
-        for part, span in inner.items():
+        for part, said in inner.items():
             name = f"{key}_{part}" if part else key
             place = (*section, key, part) if part else (*section, key)
             if name in _POLICY:
-                found[name] = reader.value(place, timedelta, span)
+                found[name] = reader.value(place, _POLICY[name], said)
             else:
-                near = dict.fromkeys([name])
-                reader.known(place[:-1], near, _POLICY, "policy")
-    return {key: span for key, span in found.items() if span is not None}
+                reader.known(place[:-1], {name: None}, tuple(_POLICY), "policy")
+    _agree(reader, section, found)
+    return {key: said for key, said in found.items() if said is not None}
+
+
+def _agree(reader: Reader, section: Place, said: Mapping[str, object]) -> None:
+    """Note what cannot be said of one heartbeat together."""
+    for other in ("period", "hours"):
+        if {"heartbeat_calendar", f"heartbeat_{other}"} <= said.keys():
+            what = f"say either calendar or {other}: a calendar names its own moments"
+            reader.problem((*section, "heartbeat", "calendar"), what)
 
 
 def _sources(reader: Reader, sections: dict[str, Any]) -> Iterator[tuple[str, Source]]:

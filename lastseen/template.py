@@ -70,7 +70,7 @@ path = "lake"            # where the tables are, relative to this file
 
 # What is normal. Rules take their thresholds from here, never from a number inside a query.
 [policy]
-#heartbeat = { period = "10 seconds", grace = "5 minutes" }
+#heartbeat = { period = "10 seconds", grace = "5 minutes", hours = "always", zone = "UTC", paused = false }
 #pending_after = "15 minutes"
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
@@ -79,6 +79,8 @@ path = "lake"            # where the tables are, relative to this file
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]
 #heartbeat = { period = "10 seconds", grace = "30 minutes" }
+#[policy.ubuntu]
+#heartbeat = { calendar = "*-*-* 02:00 Europe/Berlin", grace = "1 hour" }   # a nightly check-in
 #[policy.host."mac-015"]
 #pending_after = "45 minutes"
 

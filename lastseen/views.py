@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -10,13 +10,13 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from lastseen import coverage, database, source_states, sqlfile, state
+from lastseen import coverage, database, policy, source_states, sqlfile, state, templates
 from lastseen.columns import REJECT_SCHEMA, agree
 from lastseen.errors import UserError
 from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
-from lastseen.settings import Policy, Settings
+from lastseen.settings import Settings
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
@@ -54,6 +54,7 @@ class Views:
             since: Days before this one are left out; None reads all there are.
         """
         self.con = database.connect()
+        templates.register(self.con)
         self.files: list[str] = []
         """The Parquet files that the views read."""
         self.script: list[str] = []
@@ -68,7 +69,9 @@ class Views:
         self._settled: list[str] = []
         self._window: Window | None = None
         self._since = since.date() if since else None
-        self._tables(lake, settings, schemas)
+        self._make("policy", policy.query(settings))
+        self._make("expectations", policy.expectations(settings, since, now))
+        self._tables(lake, schemas)
         self._states = project.state
         self._sources = settings.sources
         self._make("source_states", self._source_states())
@@ -159,12 +162,11 @@ class Views:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _tables(self, lake: Lake, settings: Settings, schemas: Mapping[str, Any]) -> None:
-        """Make the views of the policy, of each table, and of all logs together."""
+    def _tables(self, lake: Lake, schemas: Mapping[str, Any]) -> None:
+        """Make the views of each table, and of all logs together."""
         own = {name: lake.schema(name) for name in lake.tables() if name not in schemas}
         mine = {REJECTS: _without_day(REJECT_SCHEMA), COVERAGE: _without_day(coverage.SCHEMA)}
         tables: dict[str, Any] = {**schemas, **own, **mine}
-        self._make("policy", policy(settings))
         for name, schema in tables.items():
             self._make(name, self._table(name, schema))
         self._logs = tables.keys() - mine.keys()
@@ -249,22 +251,6 @@ def _events(names: list[str]) -> str:
     return " union all ".join(
         f'select {database.literal(name)} as "table", {common} from {database.name(name)}'
         for name in names
-    )
-
-
-def policy(settings: Settings) -> str:
-    """Return the policy as a query: a row a scope, `all`, `platform` or `host`; NULL where it says nothing."""
-    names = [f.name for f in fields(Policy)]
-    whole = {name: getattr(Policy(), name) for name in names} | dict(settings.policy)
-    rows: list[tuple[str, str | None, Mapping[str, timedelta]]] = [("all", None, whole)]
-    rows += [("platform", name, spans) for name, spans in settings.platforms.items()]
-    rows += [("host", name, spans) for name, spans in settings.hosts.items()]
-    return " union all ".join(
-        f"select {database.literal(scope)} as scope, cast({database.literal(name)} as varchar) as name, "
-        + ", ".join(
-            f"cast({database.literal(spans.get(key))} as interval) as {key}" for key in names
-        )
-        for scope, name, spans in rows
     )
 
 

@@ -70,7 +70,8 @@ def load(project: Project) -> Plan:
         raise UserError(
             f"{project.config}: [reports.{unknown[0]}]: there is no report of that name; known are {', '.join(known)}"
         )
-    rhythms = {name: rule.every for name, rule in rulefile.load(project).items()}
+    rules = rulefile.load(project)
+    rhythms = {name: rule.every for name, rule in rules.items() if not rule.when_asked}
     return Plan(read, tuple(jobs.plan(read, rhythms)))
 
 

@@ -49,7 +49,7 @@ class Workspace:
         return Views(self.project, self.lake, self.settings, schemas, now, horizon)
 
     def rules(self, names: Sequence[str] | None = None) -> dict[str, Rule]:
-        """Return rules by name: those that are named, else all.
+        """Return rules by name: those that are named, else all but those that only run when asked.
 
         Raises:
             UserError: there is no such rule, or the header of one is wrong.
@@ -57,12 +57,15 @@ class Workspace:
         known = rulefile.load(self.project)
         if unknown := [name for name in names or [] if name not in known]:
             raise UserError(f"there is no rule {', '.join(unknown)}; known are {', '.join(known)}")
-        return {name: known[name] for name in names or known}
+        usual = [name for name, rule in known.items() if not rule.when_asked]
+        return {name: known[name] for name in names or usual}
 
     def check(
         self, now: datetime, names: list[str] | None = None, since: datetime | None = None
     ) -> tuple[list[Finding], Views]:
         """Run rules at a moment; return what they found, and the database for more questions.
+
+        Without names it is all but those that only run when asked.
 
         Raises:
             UserError: there is no such rule, or one does not run.

@@ -49,7 +49,11 @@ with
             and l.steady
             and (
                 l.covers <> 'host'
-                or l.emitter not in (select host from gaps where state in ('silent', 'asleep'))
+                or l.emitter not in (
+                    select host
+                    from silences
+                    where state in ('silent', 'asleep', 'off') and back is null
+                )
             )
     ),
     missing as (

@@ -10,9 +10,11 @@
 --
 -- A host that checks in every few seconds and then does not is off, asleep, cut off or broken. A
 -- sleep that the host's own log tells of is none of these and is not here; where that log is not
--- collected, a closed lid looks the same. Look first whether others fell silent in the same
--- minute: then it is the way or the server, not the host. Loosen `heartbeat` for laptops in
--- [policy.darwin].
+-- collected, a closed lid looks the same. Outside its hours, between the moments of its calendar
+-- and while it is paused, a host is not expected; say so in [policy.darwin] for laptops that are
+-- shut at night, or let their period be learned. A host that Fleet has listed for more than a day
+-- and never heard of is here too. Look first whether others fell silent in the same minute: then
+-- it is the way or the server, not the host.
 --
 with
     latest as (
@@ -24,7 +26,7 @@ with
             max(length) as longest,
             sum(epoch(length)) as total_s,
             bool_or(state = 'silent') as silent,
-            max(since) filter (where state = 'silent') as silent_since
+            min(since) filter (where state = 'silent') as silent_since
         from gaps
         where state in ('silent', 'gap')
         group by host
@@ -50,22 +52,16 @@ with
             if(silent, 'silent', 'silent at times') as how
         from latest
     ),
-    listed as (select host, min(ts) as since from fleet_hosts group by host),
     never as (
         select
-            h.host,
-            coalesce(h.last_enrolled_at, l.since) as since,
-            snapshot_at as until,
+            s.host,
+            s.since,
+            h.snapshot_at as until,
             'is in the inventory and never reported' as told,
             'in the inventory but never heard of' as how
-        from hosts as h
-        join listed as l on l.host = h.host
-        where
-            seen_time is null
-            and lower(coalesce(mdm_enrollment_status, '')) <> 'pending'
-            and h.host not in (from contacts select host)
-            and snapshot_at - coalesce(last_enrolled_at, timestamptz '2001-01-02 00:00:00+00')
-            > interval 1 hour
+        from heartbeat_states as s
+        join hosts as h on h.host = s.host
+        where s.state = 'never'
     )
 from silent
 union all by name

@@ -12,7 +12,7 @@ from lastseen import formats, rulefile, sqlfile
 from lastseen.cli.app import app
 from lastseen.period import period
 from lastseen.project import shipped
-from lastseen.settings import Incidents
+from lastseen.settings import Incidents, Policy
 from lastseen.source import Source
 from lastseen.sources import KINDS
 
@@ -93,6 +93,19 @@ def test_every_key_of_a_kind_stands_in_the_readme_with_its_default(kind: str) ->
             assert told[key] == str(default).lower()
 
 
+def test_every_policy_stands_in_the_readme_with_what_it_is_unless_told() -> None:
+    text = README[README.index("| policy | unless") :].split("\n\n")[0]
+    told = dict(re.findall(r"\| `(\w+)` \| *(.*?) *\|", text))
+
+    assert told.keys() == {field.name for field in fields(Policy)}
+    for field in fields(Policy):
+        known = told[field.name]
+        if isinstance(field.default, timedelta):
+            assert period(known) == field.default
+        else:
+            assert known == str(field.default).lower().replace("utc", "UTC")
+
+
 def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
     block = re.search(r"\$ lastseen check --now (\S+)\n(.*?)```", README, re.DOTALL)
     assert block
@@ -106,7 +119,9 @@ def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) 
 
 
 def test_the_incidents_of_the_readme_are_those_of_the_sample_logs(tmp_path: Path) -> None:
-    block = re.search(r"\$ lastseen check ([^\n]*)\n\$ lastseen incidents\n(.*?)```", README, re.DOTALL)
+    block = re.search(
+        r"\$ lastseen check ([^\n]*)\n\$ lastseen incidents\n(.*?)```", README, re.DOTALL
+    )
     assert block
     project = ["-C", str(tmp_path / "demo")]
     runner = CliRunner()

@@ -52,10 +52,15 @@ def test_the_template_is_right_with_each_line_uncommented(tmp_path: Path) -> Non
 
     assert {source.kind for source in read.sources.values()} == set(KINDS)
     assert read.keep == timedelta(days=90)
-    assert read.policy.keys() == {field.name for field in fields(settings.Policy)}
-    assert read.platforms == {"windows": {
-        "heartbeat_period": timedelta(seconds=10), "heartbeat_grace": timedelta(minutes=30),
-    }}  # fmt: skip
+    assert read.policy.keys() == {f.name for f in fields(settings.Policy)} - {"heartbeat_calendar"}
+    assert read.platforms == {
+        "windows": {
+            "heartbeat_period": timedelta(seconds=10), "heartbeat_grace": timedelta(minutes=30),
+        },
+        "ubuntu": {
+            "heartbeat_calendar": "*-*-* 02:00 Europe/Berlin", "heartbeat_grace": timedelta(hours=1),
+        },
+    }  # fmt: skip
     assert read.hosts == {"mac-015": {"pending_after": timedelta(minutes=45)}}
     assert read.reports == {"nightly": settings.Report(at="06:00", zone="Europe/Berlin")}
     assert read.schedule == settings.Schedule(ping_env="LASTSEEN_PING")
@@ -70,7 +75,7 @@ def test_no_setting_of_the_template_hides_behind_a_space() -> None:
 def test_the_templates_policy_is_what_holds_without_it(tmp_path: Path) -> None:
     read = load(tmp_path, re.sub(r"(?m)^#(?=\S)", "", TEMPLATE))
 
-    assert read.policy == vars(settings.Policy())
+    assert dict(read.policy) | {"heartbeat_calendar": ""} == vars(settings.Policy())
     assert read.schedule.tidy == settings.Schedule().tidy
 
 

@@ -23,9 +23,9 @@ with
     ),
     excused as (
         select distinct g.host as emitter, h.hour
-        from gaps as g
+        from silences as g
         join hours as h on g.since < h.hour + interval 1 hour and g.until > h.hour
-        where g.state in ('asleep', 'silent', 'gap')
+        where g.state in ('asleep', 'silent', 'gap', 'off')
     )
 select
     l.format,

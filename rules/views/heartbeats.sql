@@ -2,8 +2,9 @@
 -- once:  yes
 --
 -- `state` is up, gap (silent, back or not), asleep, or unknown: no log that would have told of
--- the host covers that time. A gap shows where it fills a third of the quarter, or has its middle
--- there. A host that Fleet says it never heard of is a gap for as long as Fleet was asked.
+-- the host covers that time, or it was silent where nobody expected it. A gap shows where it
+-- fills a third of the quarter, or has its middle there. A host that Fleet says it never heard of
+-- is a gap for as long as Fleet was asked.
 --
 with
     slots as (
@@ -30,7 +31,10 @@ with
         select
             g.host,
             s.slot,
-            if(g.state = 'silent', 'gap', g.state) as state,
+            case
+                g.state when 'silent' then 'gap' when 'off' then 'unknown' else g.state
+            end as state,
+            g.state <> 'off' as expected,
             sum(
                 epoch(least(g.until, s.slot + interval 15 minutes))
                 - epoch(greatest(g.since, s.slot))
@@ -39,12 +43,16 @@ with
                 g.since + (g.until - g.since) / 2 >= s.slot
                 and g.since + (g.until - g.since) / 2 < s.slot + interval 15 minutes
             ) as middle
-        from gaps as g
+        from silences as g
         join slots as s on g.since < s.slot + interval 15 minutes and g.until > s.slot
         group by all
     ),
     worst as (
-        select host, slot, arg_max(state, (seconds, state)) as state, max(seconds) as seconds
+        select
+            host,
+            slot,
+            arg_max(state, (expected, seconds, state)) as state,
+            bool_or(expected) as expected
         from shares
         where seconds >= 300 or middle
         group by all
@@ -53,7 +61,7 @@ select
     h.host,
     s.slot,
     case
-        when w.state is not null
+        when w.state is not null and (w.expected or b.n is null)
         then w.state
         when b.n > 0 or (s.slot between l.first_ts and l.last_ts)
         then 'up'

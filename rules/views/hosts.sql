@@ -84,7 +84,27 @@ select
     coalesce(
         own.verifying_after, kind.verifying_after, everyone.verifying_after
     ) as verifying_after,
-    coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after
+    coalesce(own.mdm_after, kind.mdm_after, everyone.mdm_after) as mdm_after,
+    coalesce(
+        own.heartbeat_learned, kind.heartbeat_learned, everyone.heartbeat_learned
+    ) as heartbeat_learned,
+    nullif(
+        coalesce(
+            own.heartbeat_calendar,
+            kind.heartbeat_calendar,
+            if(known.platform in ('ios', 'ipados', 'android'), null, everyone.heartbeat_calendar)
+        ),
+        ''
+    ) as heartbeat_calendar,
+    nullif(
+        coalesce(own.heartbeat_hours, kind.heartbeat_hours, everyone.heartbeat_hours), ''
+    ) as heartbeat_hours,
+    nullif(
+        coalesce(
+            own.heartbeat_paused_until, kind.heartbeat_paused_until, everyone.heartbeat_paused_until
+        ),
+        timestamptz '1970-01-01 00:00:00+00'
+    ) as heartbeat_paused_until
 from known
 join policy as everyone on everyone.scope = 'all'
 left join policy as kind on kind.scope = 'platform' and lower(kind.name) = lower(known.platform)

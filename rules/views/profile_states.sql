@@ -69,29 +69,43 @@ with
         group by all
     ),
     -- only where a state came back is it more than the first snapshot that ever showed it
-    returned as (
-        select
-            l.host,
-            l.profile_uuid,
-            l.profile_name,
-            min(p.ts) as since,
-            arg_min(p.file, p.ts) as file,
-            arg_min(p.line, p.ts) as line
+    back as materialized(
+        select l.host, l.profile_uuid, l.profile_name, o.not_before
         from latest as l
         join
             others as o
             on o.host = l.host
             and o.profile_uuid = l.profile_uuid
             and o.profile_name = l.profile_name
-            and o.not_before > l.first_ts
-        join
-            fleet_profiles as p
-            on coalesce(p.profile_uuid, '') = l.profile_uuid
-            and coalesce(p.profile_name, '') = l.profile_name
-            and p.ts > o.not_before
-            and p.ts < getvariable('until')
+        where o.not_before > l.first_ts
+    ),
+    snapshots as (
+        select
+            coalesce(a.host, p.host) as host,
+            coalesce(p.profile_uuid, '') as profile_uuid,
+            coalesce(p.profile_name, '') as profile_name,
+            p.ts,
+            p.file,
+            p.line
+        from fleet_profiles as p
         left join aliases as a on lower(p.host) = a.alias
-        where coalesce(a.host, p.host) = l.host
+        where p.ts > (select min(not_before) from back) and p.ts < getvariable('until')
+    ),
+    returned as (
+        select
+            b.host,
+            b.profile_uuid,
+            b.profile_name,
+            min(s.ts) as since,
+            arg_min(s.file, s.ts) as file,
+            arg_min(s.line, s.ts) as line
+        from back as b
+        join
+            snapshots as s
+            on s.host = b.host
+            and s.profile_uuid = b.profile_uuid
+            and s.profile_name = b.profile_name
+            and s.ts > b.not_before
         group by all
     )
 select
