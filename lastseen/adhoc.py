@@ -40,6 +40,8 @@ def run(views: Views, query: str, limit: timedelta = TIME) -> Any:
     timer = threading.Timer(limit.total_seconds(), views.con.interrupt)
     timer.start()
     try:
+        # Unfolded, views over views over views take longer to plan than to run.
+        views.settle([query])
         return views.con.sql(query).to_arrow_table()
     except duckdb.InterruptException:
         raise UserError(

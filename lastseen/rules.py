@@ -147,6 +147,7 @@ def gaps(views: Views, since: datetime, until: datetime, host: str | None) -> li
         UserError: nobody knows the host.
     """
     views.window(Window(since, until))
+    views.settle(["from gaps join aliases"])
     where = ""
     if host is not None:
         where = f"where host = {database.literal(hostnames.resolve(views, host))}"

@@ -42,8 +42,36 @@ class Policy:
     """How long a delivered profile may be unverified: details each hour, 10 % jitter, an hour's grace."""
     mdm_after: timedelta = timedelta(hours=48)
     """How long a host that is online may go without an MDM check-in."""
+    queue_after: timedelta = timedelta(minutes=30)
+    """How long the oldest MDM command of a host that fetches commands may wait: twice what one alone may."""
+    pushed_for: timedelta = timedelta(days=7)
+    """How old a command gets before Fleet pushes it no more, so that it waits until the host asks by itself."""
+    declaration_after: timedelta = timedelta(hours=1)
+    """How long a declaration may be unverified: the Mac reports it by itself, within minutes."""
+    enrollment_after: timedelta = timedelta(hours=24)
+    """How long a host that reports already may be called not enrolled: Fleet asks Apple all the time."""
     collection_after: timedelta = timedelta(hours=1)
     """How long a log may bring nothing new before the collection itself is in doubt."""
+    details_after: timedelta = timedelta(hours=2)
+    """How long a host that stays online may keep old details, labels or policies: osquery refreshes them each hour."""
+    refetch_after: timedelta = timedelta(minutes=10)
+    """How long a host that stays online may leave a refetch unanswered: Fleet's own page gives up after 140 seconds."""
+    enrolled_after: timedelta = timedelta(minutes=15)
+    """How long an enrolled host may take until its first details are there."""
+    crash_within: timedelta = timedelta(minutes=10)
+    """Three starts of an agent within this are a crash loop; an update is one."""
+    watchdog_within: timedelta = timedelta(hours=1)
+    """Three workers of osqueryd stopped within this are no accident: their queries are never answered."""
+    network_after: timedelta = timedelta(minutes=5)
+    """How long an agent may fail to reach Fleet: a laptop that wakes does for some seconds."""
+    reads_after: timedelta = timedelta(minutes=10)
+    """How long a host that sends may go without asking for queries, which it does every 10 seconds."""
+    clock_after: timedelta = timedelta(minutes=5)
+    """How wrong a clock may be: as much as Kerberos bears."""
+    certificate_notice: timedelta = timedelta(days=30)
+    """How long before its end a certificate is worth a word: Fleet renews a Mac's identity well before."""
+    certificate_urgent: timedelta = timedelta(days=7)
+    """How long before its end it is urgent: a week holds a weekend, and a push certificate needs people."""
 
 
 NIGHTLY = Cron("30 3 * * *")

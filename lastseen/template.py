@@ -74,7 +74,21 @@ path = "lake"            # where the tables are, relative to this file
 #pending_after = "15 minutes"
 #verifying_after = "2 hours 6 minutes"
 #mdm_after = "48 hours"
+#queue_after = "30 minutes"
+#pushed_for = "7 days"
+#declaration_after = "1 hour"
+#enrollment_after = "24 hours"
 #collection_after = "1 hour"
+#details_after = "2 hours"
+#refetch_after = "10 minutes"
+#enrolled_after = "15 minutes"
+#crash_within = "10 minutes"
+#watchdog_within = "1 hour"
+#network_after = "5 minutes"
+#reads_after = "10 minutes"
+#clock_after = "5 minutes"
+#certificate_notice = "30 days"
+#certificate_urgent = "7 days"
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]

@@ -1,6 +1,7 @@
 -- title:    No MDM check-in
 -- severity: medium
 -- explains: mdm-channel
+-- needs:    fleet_hosts
 -- every:    1 hour
 -- window:   24 hours
 -- alert:    {host} is online in osquery, but its last MDM check-in was {quiet} ago

@@ -1,5 +1,6 @@
 -- title:    Stuck in Pending
 -- severity: high
+-- needs:    fleet_profiles
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: {what} is {status} for {age}; {allowed} is normal while online

@@ -2,38 +2,10 @@
 -- once:  yes
 --
 -- `alias` (lower case) is any name that a log may call a host by: Fleet id, UUID, serial,
--- hostname, computer name, address. A name that two hosts share is left out: better an unresolved
--- name than a wrong one.
+-- hostname, computer name, address. Here are those that meant one host at all times. A name that
+-- two hosts share is left out, and so is one that changed hands, as addresses do: for those,
+-- `alias_spans` has the time too.
 --
-with
-    named as (
-        select
-            host,
-            unnest(
-                [
-                    host,
-                    cast(id as varchar),
-                    uuid,
-                    hardware_serial,
-                    hostname,
-                    computer_name,
-                    display_name,
-                    primary_ip
-                ]
-            ) as alias
-        from fleet_hosts
-        where ts <= getvariable('until')
-        union all
-        select distinct emitter as host, emitter as alias
-        from coverage
-        where covers = 'host' and emitter is not null
-    ),
-    known as (
-        select distinct host, lower(alias) as alias
-        from named
-        where alias is not null and alias <> ''
-    )
-select alias, any_value(host) as host
-from known
-group by alias
-having count(distinct lower(host)) = 1
+select alias, host
+from alias_spans
+where since = timestamptz '0001-01-01 00:00:00+00' and until = timestamptz '9999-12-31 00:00:00+00'

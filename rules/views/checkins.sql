@@ -4,14 +4,15 @@
 -- proxy; own log is a line that the host itself wrote; seen is Fleet's word for the last osquery
 -- request. A failed request is a proof of life too. `beat` marks a line of a log that has one for
 -- each of a host's many requests, so that their absence means something: Fleet's own log has
--- those that succeed only while it debugs. Names are resolved; a name nobody knows stays as it
--- was.
+-- those that succeed only while it debugs. Names are resolved, addresses as of the time of the
+-- check-in; behind a balancer the first of `x_forwarded_for` is the host's. A name nobody knows
+-- stays as it was.
 --
 with
     sightings as (
         select
             ts,
-            host as name,
+            coalesce(trim(split_part(x_forwarded_for, ',', 1)), host) as name,
             channel,
             'nginx_access' as "table",
             emitter,
@@ -53,14 +54,6 @@ with
         union all
         select ts, host, 'own log', 'unified_log', emitter, false
         from unified_log
-        union all
-        select seen_time, host, 'seen', 'fleet_hosts', emitter, false
-        from fleet_hosts
-        where seen_time is not null
-        union all
-        select last_mdm_checked_in_at, host, 'mdm', 'fleet_hosts', emitter, false
-        from fleet_hosts
-        where last_mdm_checked_in_at is not null
     )
 select
     s.ts,
@@ -70,5 +63,18 @@ select
     s.emitter,
     coalesce(s.beat, false) as beat
 from sightings as s
-left join aliases as a on lower(s.name) = a.alias
+left join alias_spans as a on a.alias = lower(s.name) and s.ts >= a.since and s.ts < a.until
 where s.name is not null and s.ts < getvariable('until')
+union all
+select told.ts, host, told.channel, 'fleet_hosts', emitter, false
+from
+    (
+        select
+            host,
+            emitter,
+            unnest(
+                [{'ts':seen_time, 'channel':'seen'}, {'ts':last_mdm_checked_in_at, 'channel':'mdm'}]
+            ) as told
+        from host_snapshots
+    )
+where told.ts < getvariable('until')
