@@ -21,17 +21,18 @@ class Cause:
     """The states that it can bring about."""
     follows: tuple[str, ...] = ()
     """Causes that bring this one about: where one of them is accused too, this one is its consequence."""
+    implies: str | None = None
+    """A cause that this one brings with it: where that one is ruled out, so is this one."""
     lasting: bool = False
     """One occurrence holds a trouble up. What does not last is tried again, and heals unless it goes on."""
 
 
 _DELIVERY = frozenset({"waiting", "pending", "failed"})
-_VERIFYING = frozenset({"waiting", "verifying", "failed"})
 _ANY = HEARTBEAT | PROFILE
 _ALL = (
     Cause("enrollment-pending", "enrollment", ENROLLMENT, lasting=True),
     Cause("mdm-off", "MDM turned off", ENROLLMENT | PROFILE, lasting=True),
-    Cause("host-asleep", "sleep", _ANY),
+    Cause("host-asleep", "sleep", _ANY, implies="host-offline"),
     Cause("host-offline", "host offline", _ANY, (
         "host-asleep", "network", "agent-crash-loop", "tls-trust", "clock-skew", "server-error",
         "request-storm", "lock-contention",
@@ -59,7 +60,7 @@ _ALL = (
     Cause("declaration-stuck", "declaration stuck", PROFILE, (
         "mdm-channel", "push-certificate", "not-now",
     ), lasting=True),
-    Cause("verification-stalled", "verification stalled", _VERIFYING, (
+    Cause("verification-stalled", "verification stalled", PROFILE, (
         "osquery-stalled", "lock-contention", "agent-crash-loop",
     ), lasting=True),
     Cause("server-error", "server error", _ANY, ("lock-contention", "request-storm")),

@@ -5,7 +5,7 @@ Nothing here knows a cause's name: rules say what they explain (`explains:`), ho
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,8 @@ SHOWN = 10
 """Rows of evidence that are kept for each cause."""
 HEALTHY = ("ok", "waiting")
 """States of hosts that others are compared with."""
+_RECENT = timedelta(hours=1)
+"""What must have been collected, at least, for a cause to be ruled out."""
 _COUNTED = 1000
 _HINT = 0.15
 """Below this a finding is not worth a word."""
@@ -241,23 +243,37 @@ class Bench:
         )
 
     def _rest(
-        self, row: Row, trouble: Trouble, named: object
+        self, row: Row, trouble: Trouble, named: Collection[str]
     ) -> tuple[list[RuledOut], list[Unknown]]:
         """Sort the causes that nothing speaks for: ruled out by logs that were there, or unknown."""
-        ruled_out, unknown = [], []
-        since = min(trouble.not_before, trouble.until - timedelta(hours=1))
+        ruled_out: dict[str, RuledOut] = {}
+        unknown: dict[str, Unknown] = {}
+        since = min(trouble.not_before, trouble.until - _RECENT)
+        if row["state"] in HEALTHY:
+            since = trouble.until - _RECENT
+        told = {
+            str(one.explains): f"{one.rule} found something, which did not bring this state about"
+            for one in self._found[row["host"]] + self._found[None]
+            if (one.until or self.now) >= since
+        }
         for cause in _possible(row["state"]):
-            if cause.name in named:  # type: ignore[operator] # the keys of a dict
+            if cause.name in named:
                 continue
             holes = list(self._holes(cause, row["host"], since, trouble.until))
             missing = [hole for hole in holes if hole is not None]
-            if missing:
-                unknown.append(Unknown(cause.name, self._missing(missing[0])))
+            if cause.name in told:
+                unknown[cause.name] = Unknown(cause.name, told[cause.name])
+            elif missing:
+                unknown[cause.name] = Unknown(cause.name, self._missing(missing[0]))
             elif holes:
-                ruled_out.append(RuledOut(cause.name, self._by(cause, row, since)))
+                ruled_out[cause.name] = RuledOut(cause.name, self._by(cause, row, since))
             else:
-                unknown.append(Unknown(cause.name, "no rule can rule it out"))
-        return ruled_out, unknown
+                unknown[cause.name] = Unknown(cause.name, "no rule can rule it out")
+        for name in list(unknown):
+            if (other := CAUSES[name].implies) in ruled_out:
+                ruled_out[name] = RuledOut(name, ruled_out[str(other)].by)
+                del unknown[name]
+        return list(ruled_out.values()), list(unknown.values())
 
     def _holes(
         self, cause: Cause, host: str, since: datetime, until: datetime
@@ -274,8 +290,8 @@ class Bench:
         return f"nothing of {hole.table} was collected{whose} after {wording.clock(hole.last, self.now)}"
 
     def _by(self, cause: Cause, row: Row, since: datetime) -> str:
-        judges = [rule.title[0].lower() + rule.title[1:] for rule in self._judges[cause.name]]
-        said = f"no {wording.listed(judges)} since {wording.clock(since, self.now)}"
+        judges = wording.listed([rule.name for rule in self._judges[cause.name]])
+        said = f"{judges} found nothing since {wording.clock(since, self.now)}"
         seen = row["last_seen"]
         if cause.name == "host-offline" and seen is not None:
             return f"seen {wording.cell(self.now - seen)} before; {said}"

@@ -18,10 +18,11 @@ from lastseen.sources import KINDS
 
 @dataclass(frozen=True)
 class Policy:
-    """What is normal for a host; a `[policy]` in lastseen.toml changes any of it.
+    """What is normal; a `[policy]` in lastseen.toml changes any of it.
 
     The numbers and their reasons: Fleet's own intervals (osquery checks in every 10 s, details every
-    hour with 10 % jitter, profiles are pushed at once and again each minute).
+    hour with 10 % jitter, profiles are pushed at once and again each minute). Those of the server and
+    its database hold for all: only `[policy]` itself sets them.
     """
 
     heartbeat_period: timedelta | str = timedelta(seconds=10)
@@ -72,6 +73,22 @@ class Policy:
     """How long before its end a certificate is worth a word: Fleet renews a Mac's identity well before."""
     certificate_urgent: timedelta = timedelta(days=7)
     """How long before its end it is urgent: a week holds a weekend, and a push certificate needs people."""
+    burst_gap: timedelta = timedelta(minutes=15)
+    """How far apart two errors may lie and still be one trouble: what is tried again is, within minutes."""
+    outage_after: timedelta = timedelta(minutes=2)
+    """How long Fleet may answer with errors before it is an outage: a restart for an upgrade takes half a minute."""
+    slow_after: timedelta = timedelta(seconds=10)
+    """How long an answer of Fleet may take: most take less than a third of a second."""
+    storm_within: timedelta = timedelta(minutes=5)
+    """How soon trouble must follow many requests to be theirs: MySQL gives up a wait after 50 seconds."""
+    storm_requests: int = 10
+    """How many requests in one minute can be a storm at all; fewer are what one person clicks."""
+    storm_times: int = 10
+    """How many times the usual requests of a minute make a storm."""
+    error_percent: int = 5
+    """How many of a hundred requests may fail before it is Fleet that fails, and not those requests."""
+    error_count: int = 10
+    """How many errors of the server there must be at least: a few in a hundred of a few are chance."""
 
 
 NIGHTLY = Cron("30 3 * * *")
@@ -232,7 +249,9 @@ def _policy(reader: Reader, section: Place, values: dict[str, Any]) -> dict[str,
             name = f"{key}_{part}" if part else key
             place = (*section, key, part) if part else (*section, key)
             if name in _POLICY:
-                found[name] = reader.value(place, _POLICY[name], said)
+                found[name] = norm = reader.value(place, _POLICY[name], said)
+                if type(norm) is int and norm < 1:
+                    reader.problem(place, f"{name} must be 1 at least")
             else:
                 reader.known(place[:-1], {name: None}, tuple(_POLICY), "policy")
     _agree(reader, section, found)

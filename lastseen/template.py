@@ -89,6 +89,14 @@ path = "lake"            # where the tables are, relative to this file
 #clock_after = "5 minutes"
 #certificate_notice = "30 days"
 #certificate_urgent = "7 days"
+#burst_gap = "15 minutes"               # the rest is of the server and holds for all
+#outage_after = "2 minutes"
+#slow_after = "10 seconds"
+#storm_within = "5 minutes"
+#storm_requests = 10
+#storm_times = 10
+#error_percent = 5
+#error_count = 10
 
 # Nearer wins: a platform over all hosts, a host over its platform.
 #[policy.windows]

@@ -38,9 +38,7 @@ def text(found: Diagnosis) -> Iterator[str]:
     yield sentence(found)
     yield from _causes(found)
     if found.ruled_out:
-        yield from _listing(
-            "Ruled out:", [f"{CAUSES[one.cause].short} ({one.by})" for one in found.ruled_out]
-        )
+        yield from _listing("Ruled out:", [_ruled_out(found)])
     if found.unknown:
         yield from _listing("Unknown:", list(_unknown(found.unknown)))
 
@@ -123,6 +121,19 @@ def _rows(one: Accused, now: datetime) -> Iterator[str]:
 
 def _whose(row: Evidence) -> str:
     return row.emitter or row.table
+
+
+def _ruled_out(found: Diagnosis) -> str:
+    """Name what was ruled out; what a rule's silence proves needs no more words than that."""
+    seen = found.about.get("last_seen")
+    names = []
+    for one in found.ruled_out:
+        short = CAUSES[one.cause].short
+        ago = (
+            f" (seen {spell(found.now - seen)} ago)" if one.cause == "host-offline" and seen else ""
+        )
+        names.append(f"{short}{ago}")
+    return f"{listed(names)}: their rules had the logs they need, and found nothing"
 
 
 def _unknown(causes: Sequence[Unknown]) -> Iterator[str]:

@@ -119,6 +119,9 @@ def test_all_that_is_wrong_is_said_at_once_each_with_its_line(tmp_path: Path) ->
          'lastseen.toml:2: "9999999999 weeks" is longer than any log; write a shorter span'),
         ("[policy]\npending_after = 15\n",
          'lastseen.toml:2: "15" is no span of time; write "30 seconds", "5 minutes" or "1h 30m"'),
+        ("[policy]\nstorm_requests = 0\n", "lastseen.toml:2: storm_requests must be 1 at least"),
+        ('[policy]\nerror_percent = "5 %"\n',
+         "lastseen.toml:2: error_percent must be a whole number"),
         ("[lake\n", "lastseen.toml:1: Expected ']' at the end of a table declaration"),
     ],
 )  # fmt: skip
