@@ -9,7 +9,7 @@ from lastseen.causes import CAUSES, HEARTBEAT
 from lastseen.diagnosis import Accused, Diagnosis, Evidence, Unknown
 from lastseen.lanes import Lanes
 from lastseen.period import spell
-from lastseen.wording import cell, clock, count, listed
+from lastseen.wording import clock, count, listed
 
 NAMED = 6
 """Hosts that a sentence names; of more, it says how many."""
@@ -117,7 +117,8 @@ def _rows(one: Accused, now: datetime) -> Iterator[str]:
         when = (
             f"{row.ts:%H:%M:%S}" if row.ts and row.ts.date() == now.date() else clock(row.ts, now)
         )
-        yield f"  {when}  {_whose(row):<{width}}  {_shortened(cell(row.message))}{rest}"
+        said = _shortened(" ".join(row.message.split()))
+        yield f"  {when}  {_whose(row):<{width}}  {said}{rest}"
 
 
 def _shortened(text: str) -> str:

@@ -27,6 +27,15 @@ def table(folder: str, after: str) -> list[str]:
     return [name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])]
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that `lastseen demo` makes."""
+    folder = tmp_path_factory.mktemp("demo") / "project"
+    made = CliRunner().invoke(app, ["demo", "--into", str(folder)])
+    assert made.exit_code == 0, made.output
+    return folder
+
+
 def test_every_command_stands_in_the_readme() -> None:
     missing = [
         name
@@ -106,14 +115,12 @@ def test_every_policy_stands_in_the_readme_with_what_it_is_unless_told() -> None
             assert known == str(field.default).lower().replace("utc", "UTC")
 
 
-def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    block = re.search(r"\$ lastseen check --now (\S+)\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("command", ["why", "check"])
+def test_a_command_on_the_samples_prints_what_the_readme_shows(command: str, demo: Path) -> None:
+    block = re.search(rf"\$ lastseen ({command} [^\n]*--\w[^\n]*)\n(.*?)```", README, re.DOTALL)
     assert block
-    runner = CliRunner()
-    made = runner.invoke(app, ["demo", "--into", str(tmp_path / "demo")])
-    assert made.exit_code == 0, made.output
 
-    shown = runner.invoke(app, ["-C", str(tmp_path / "demo"), "check", "--now", block[1]])
+    shown = CliRunner().invoke(app, ["-C", str(demo), *block[1].split()])
 
     assert [line.rstrip() for line in shown.stdout.splitlines()] == block[2].splitlines()
 
