@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(shell git ls-files lastseen ingest rules reports sample_logs 2>/dev/null || find lastseen ingest rules reports sample_logs -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format bench clean
+.PHONY: help demo test format bench lab clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
@@ -31,6 +31,9 @@ bench: .venv/dev .venv/wheel ## the numbers of the README, as ratios against nam
 	$(BIN)/python benchmarks/commits.py
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/fleet_api.py
+
+lab: .venv/dev .venv/wheel ## how often `why` finds a known cause, in made-up fleets (LAB="--seeds 5 --cause network")
+	PYTHONPATH=benchmarks $(BIN)/python -m lab $(LAB)
 
 clean: ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

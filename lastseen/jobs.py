@@ -123,20 +123,10 @@ def amiss(jobs: Iterable[Job], lasts: Mapping[Job, Run], now: datetime) -> Itera
             yield f"{job.title} is late: it last ran at {rfc3339(run.started)}, {spell(now - run.started)} ago"
 
 
-def changes(
-    rule: str, before: Iterable[str | None], found: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
-    """Yield a line for each host that a rule newly found something about, and for each it no longer does.
+def told(notice: Mapping[str, Any]) -> str:
+    """Write a line about an incident, as ``check --json`` has what people are to be told of it.
 
-    Args:
-        rule: Its name.
-        before: The hosts of its last run; None is the server, or the whole fleet.
-        found: Its findings, as ``check --json`` has them.
+    >>> told({"incident": 3, "kind": "opened", "severity": "high", "rule": "silent", "summary": "60 Macs are silent"})
+    'incident 3 opened: high silent: 60 Macs are silent'
     """
-    known = set(before)
-    told = {one["host"]: one for one in reversed(found)}
-    for host, one in reversed(told.items()):
-        if host not in known:
-            yield f"new: {one['severity']} {rule}: {one['summary']}"
-    for host in sorted(known - told.keys(), key=lambda host: host or ""):
-        yield f"gone: {rule}: {host or 'the server'}"
+    return f"incident {notice['incident']} {notice['kind']}: {notice['severity']} {notice['rule']}: {notice['summary']}"

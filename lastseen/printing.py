@@ -1,6 +1,7 @@
 """What commands print: results on standard output, talk on standard error."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from rich.progress import (
 
 from lastseen import database, terminal
 from lastseen.collect import Pulled
+from lastseen.incident import Notice
 from lastseen.logfile import Result
 from lastseen.options import Form
 from lastseen.period import rfc3339
@@ -74,6 +76,36 @@ def pulling() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[name], completed=done, total=whole or None)
 
         yield told
+
+
+@contextmanager
+def replaying() -> Iterator[Callable[[int, int, str], None]]:
+    """Show a bar of moments on a terminal; elsewhere, nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("replaying", total=None)
+
+        def told(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield told
+
+
+def recorded(notices: Sequence[Notice], stale: str | None, *, dry: bool) -> None:
+    """Tell what a check made of incidents."""
+    if stale is not None:
+        say(f"note: incidents were left as they are: {stale}")
+    kinds = Counter(one.kind for one in notices)
+    if kinds:
+        what = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+        say(
+            f"note: incidents: {what} (a dry run)"
+            if dry
+            else f"note: incidents: {what}; lastseen incidents"
+        )
 
 
 def pulled_json(pulled: Sequence[Pulled]) -> None:

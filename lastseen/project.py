@@ -56,6 +56,11 @@ class Project:
         return self.root / ".lastseen.schedule.lock"
 
     @property
+    def incidents_lock(self) -> Path:
+        """The file that whoever changes incidents holds."""
+        return self.root / ".lastseen.incidents.lock"
+
+    @property
     def spool(self) -> Path:
         """Where pulled bytes wait to be read."""
         return self.root / "spool"

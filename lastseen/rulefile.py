@@ -17,7 +17,7 @@ from lastseen.sqlfile import SqlFile
 
 T = TypeVar("T")
 REQUIRED = ("title", "severity", "window", "alert")
-FIELDS = (*REQUIRED, "explains", "needs", "strength", "runs", "every", "together", "rows")
+FIELDS = (*REQUIRED, "explains", "needs", "strength", "runs", "every", "together", "rows", "key")
 STRENGTHS = {"weak": 0.4, "fair": 0.7, "strong": 1.0}
 """How much a finding by itself proves of the cause that its rule explains."""
 WHEN_ASKED = "when asked"
@@ -51,6 +51,8 @@ class Rule:
     """Whether it says how a host is, which is no trouble by itself."""
     strength: str = "strong"
     """How much a finding proves of the cause: strong where it states it, fair where it fits, weak for a hint."""
+    key: tuple[str, ...] | None = None
+    """Columns that, with the host, tell one trouble from another; None where the rule does not say."""
 
     @property
     def name(self) -> str:
@@ -95,8 +97,12 @@ def parse(file: SqlFile) -> Rule:
     return Rule(
         file, file["title"], file["severity"], _read(file, "window", period), file["alert"], explains,
         file.fields.get("together"), file.fields.get("rows"), _read(file, "every", every, EVERY),
-        needs(file.fields.get("needs", "")), "runs" in file.fields, strength,
+        needs(file.fields.get("needs", "")), "runs" in file.fields, strength, _key(file.fields.get("key")),
     )  # fmt: skip
+
+
+def _key(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def needs(text: str) -> tuple[tuple[str, ...], ...]:

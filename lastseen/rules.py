@@ -108,6 +108,10 @@ def bind(views: Views, rule: Rule) -> list[str]:
     if missing := [column for column in COLUMNS if column not in columns]:
         raise UserError(f"{place}: the query must return {', '.join(missing)}")
     summary(rule, dict.fromkeys(columns))
+    if missing := [column for column in rule.key or () if column not in columns]:
+        raise UserError(
+            f"{rule.source.at('key')}: the query does not return {', '.join(missing)}, which key names"
+        )
     known = {row[0] for row in views.con.execute("show tables").fetchall()}
     for name in (name for names in rule.needs for name in names if name not in known):
         near = get_close_matches(name, known, n=1)

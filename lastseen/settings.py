@@ -129,6 +129,27 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Incidents:
+    """When findings become incidents, and when people are told of them. Every value is a span.
+
+    The first four are those that people know from Alertmanager and PagerDuty.
+    """
+
+    group_wait: timedelta = timedelta(seconds=30)
+    """A trouble younger than this is pending: what is gone by then was never open."""
+    group_interval: timedelta = timedelta(minutes=5)
+    """Hosts that join an incident, or come and go, are told of this often at most."""
+    repeat_interval: timedelta = timedelta(hours=4)
+    """An incident that nobody has acknowledged is told of again after this."""
+    reopen_within: timedelta = timedelta(hours=24)
+    """What comes back this soon after it was resolved is the same incident; later it is a new one."""
+    group_within: timedelta = timedelta(minutes=5)
+    """Hosts whose trouble began within this of another's are one incident: a switch that dies, dies for all."""
+    quiet_after: timedelta = timedelta(hours=1)
+    """A trouble that a rule still finds in its window is over when its logs went on this long without it."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole of lastseen.toml."""
 
@@ -147,6 +168,7 @@ class Settings:
     reports: Mapping[str, Report] = field(default_factory=lambda: {"nightly": Report()})
     """When each report is rendered; the nightly one at 06:00 UTC unless it is told otherwise."""
     schedule: Schedule = Schedule()
+    incidents: Incidents = Incidents()
 
 
 _POLICY: Mapping[str, Any] = get_type_hints(Policy) | {
@@ -157,7 +179,7 @@ _POLICY: Mapping[str, Any] = get_type_hints(Policy) | {
     "heartbeat_paused": PAUSE,
 }
 """How each policy is read."""
-_SECTIONS = ("lake", "sources", "policy", "reports", "schedule")
+_SECTIONS = ("lake", "sources", "policy", "reports", "schedule", "incidents")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
@@ -214,6 +236,7 @@ def _settings(reader: Reader, data: dict[str, Any]) -> Settings:
         sources=dict(_sources(reader, reader.table(("sources",), data))),
         reports={"nightly": Report()} | dict(_reports(reader, reader.table(("reports",), data))),
         schedule=_schedule(reader, reader.table(("schedule",), data)),
+        incidents=reader.read(Incidents, ("incidents",), reader.table(("incidents",), data)),
     )
 
 

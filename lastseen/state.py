@@ -14,30 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lastseen import state_schema
 from lastseen.errors import Exit, UserError
 
-_SCHEMA = """
-create table if not exists unit (
-    source text not null, number integer not null, file text not null, name text not null,
-    format text, emitter text, zone text, line integer not null, pulled_at integer not null,
-    problem text, primary key (source, number)
-) strict, without rowid;
-create table if not exists seen (
-    source text not null, origin text not null, at integer not null, primary key (source, origin)
-) strict, without rowid;
-create table if not exists memory (
-    source text not null, key text not null, value text not null, primary key (source, key)
-) strict, without rowid;
-create table if not exists run (
-    id integer primary key, kind text not null, name text not null, started integer not null,
-    finished integer not null, problem text, detail text not null
-) strict;
-create index if not exists run_by_name on run (kind, name, finished);
-pragma user_version = 1;
-"""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_VERSION = 1
-"""What of these tables a file holds; a later version of lastseen may have others."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +53,10 @@ class State:
         self.path = path
         try:
             self.db = (opens or _for_writing)(path)
-            version = _version(self.db)
+            self.version = _version(self.db)
         except sqlite3.Error as error:
             raise self._damaged(error) from None
-        if version > _VERSION:
+        if self.version > state_schema.VERSION:
             self.close()
             raise UserError(
                 f"{path}: was written by a later version of lastseen, which knows more than this one; "
@@ -124,25 +104,6 @@ class State:
                 "insert into run (kind, name, started, finished, problem, detail) values (?, ?, ?, ?, ?, ?)",
                 row,
             )
-
-    def keep(self, run: Run, key: str) -> None:
-        """Keep how a good run went, and drop a part of the detail of the good one noted before it.
-
-        For what is large, and of use only until the next run has it anew.
-        """
-        self.note(run)
-        with self.change() as db:
-            db.execute(
-                "update run set detail = json_remove(detail, '$.' || ?) where id = ("
-                "select id from run where kind = ? and name = ? and problem is null order by id desc limit 1 offset 1)",
-                (key, run.kind, run.name),
-            )
-
-    def kept(self, kind: str, name: str) -> Run | None:
-        """Return the good run of a job that was noted last, whatever the clock said then."""
-        where = "kind = ? and name = ? and problem is null"
-        found = self.runs(where, (kind, name), limit=1, order="id desc")
-        return found[0] if found else None
 
     def forget(self, before: datetime) -> None:
         """Forget the runs that finished before a moment; the newest of each job stays."""
@@ -219,8 +180,8 @@ def _for_writing(path: Path) -> sqlite3.Connection:
     try:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = full")
-        if not _version(db):
-            db.executescript(_SCHEMA)
+        if (version := _version(db)) < state_schema.VERSION:
+            db.executescript(state_schema.script(version))
     except sqlite3.Error:
         db.close()
         raise
@@ -229,7 +190,7 @@ def _for_writing(path: Path) -> sqlite3.Connection:
 
 def _for_reading(path: Path) -> sqlite3.Connection:
     if not path.exists():
-        return _empty()
+        return fresh()
     try:
         return _opened(path, "mode=ro")
     except sqlite3.OperationalError:
@@ -247,12 +208,13 @@ def _opened(path: Path, how: str) -> sqlite3.Connection:
     if made:
         return db
     db.close()
-    return _empty()
+    return fresh()
 
 
-def _empty() -> sqlite3.Connection:
+def fresh() -> sqlite3.Connection:
+    """Open the tables in memory, with nothing in them."""
     db = sqlite3.connect(":memory:", isolation_level=None)
-    db.executescript(_SCHEMA)
+    db.executescript(state_schema.script(0))
     return db
 
 

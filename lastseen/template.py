@@ -106,6 +106,15 @@ path = "lake"            # where the tables are, relative to this file
 #[policy.host."mac-015"]
 #pending_after = "45 minutes"
 
+# When findings become incidents, and when these are told.
+#[incidents]
+#group_wait = "30 seconds"              # what is gone by then was never open
+#group_within = "5 minutes"             # hosts whose trouble began this close together are one incident
+#group_interval = "5 minutes"           # hosts that join are told of this often at most
+#repeat_interval = "4 hours"            # told again, unless it is acknowledged
+#reopen_within = "24 hours"             # what comes back this soon is the same incident
+#quiet_after = "1 hour"                 # over when its logs went on this long without it
+
 # When each report is rendered: a time of day, or every = "12 hours", or every = a cron line.
 #[reports.nightly]
 #at = "06:00"

@@ -1,5 +1,6 @@
 """A diagnosis in words: what `lastseen why` prints, and the report says of each host in trouble."""
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from lastseen.causes import CAUSES, HEARTBEAT
 from lastseen.diagnosis import Accused, Diagnosis, Evidence, Unknown
 from lastseen.lanes import Lanes
 from lastseen.period import spell
-from lastseen.wording import cell, clock, count, listed
+from lastseen.wording import clock, count, listed
 
 NAMED = 6
 """Hosts that a sentence names; of more, it says how many."""
@@ -30,12 +31,13 @@ _STATES = {
 }
 _WHO = {"host": "this host", "server": "every host"}
 _LETTERS = {"up": "=", "quiet": ".", "unknown": "?", "gap": "!", "asleep": "-", "none": " "}
-_LONGEST = 120
+_LONGEST = 96
+_WIDE = 118
 
 
 def text(found: Diagnosis) -> Iterator[str]:
     """Yield the lines of the whole answer."""
-    yield sentence(found)
+    yield from textwrap.wrap(sentence(found), _WIDE)
     yield from _causes(found)
     if found.ruled_out:
         yield from _listing("Ruled out:", [_ruled_out(found)])
@@ -93,7 +95,8 @@ def _causes(found: Diagnosis) -> Iterator[str]:
     accused = found.accused
     for number, one in enumerate(accused):
         label = "Cause" if not number else "And" if one.follows is None else "Hence"
-        yield f"{label}: {CAUSES[one.cause].short} ({one.score:g}, {_WHO[one.scope]}). {one.summary}."
+        says = f"{CAUSES[one.cause].short} ({one.score:g}, {_WHO[one.scope]}). {one.summary}."
+        yield from textwrap.wrap(f"{label}: {says}", _WIDE, subsequent_indent="  ")
         yield from _rows(one, found.now)
     hints = [one for one in found.causes if not one.accused]
     if hints:
@@ -114,9 +117,18 @@ def _rows(one: Accused, now: datetime) -> Iterator[str]:
         when = (
             f"{row.ts:%H:%M:%S}" if row.ts and row.ts.date() == now.date() else clock(row.ts, now)
         )
-        said = cell(row.message)
-        cut = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
-        yield f"  {when}  {_whose(row):<{width}}  {cut}{rest}"
+        said = _shortened(" ".join(row.message.split()))
+        yield f"  {when}  {_whose(row):<{width}}  {said}{rest}"
+
+
+def _shortened(text: str) -> str:
+    """Leave out the middle of a long message: it begins with what was tried, and ends with why it failed.
+
+    >>> _shortened("POST /commands: " + "x" * 200 + ": remote error: tls: expired certificate")[-40:]
+    ': remote error: tls: expired certificate'
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} … {text[-half:]}"
 
 
 def _whose(row: Evidence) -> str:
@@ -146,9 +158,13 @@ def _unknown(causes: Sequence[Unknown]) -> Iterator[str]:
 
 
 def _listing(label: str, parts: Sequence[str]) -> Iterator[str]:
-    """Yield parts below each other, the label before the first."""
+    """Yield parts below each other, the label before the first, in lines that fit a terminal."""
     for number, part in enumerate(parts):
-        yield f"{label if not number else '':<12}{part}{'.' if number == len(parts) - 1 else ';'}"
+        end = "." if number == len(parts) - 1 else ";"
+        first = f"{label if not number else '':<12}"
+        yield from textwrap.wrap(
+            f"{part}{end}", _WIDE, initial_indent=first, subsequent_indent=" " * 12
+        )
 
 
 def timeline(lanes: Lanes) -> Iterator[str]:

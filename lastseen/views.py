@@ -64,6 +64,7 @@ class Views:
         """The statements that made the views, for another DuckDB to run."""
         self.now = now
         self._lake = lake
+        self._logs: set[str] = set()
         self._queries: dict[str, str] = {}
         """The shared views, each after those that it reads."""
         self._hidden: list[str] = []
@@ -76,9 +77,9 @@ class Views:
         self._make("policy", policy.query(settings))
         self._make("expectations", policy.expectations(settings, since, now))
         self._tables(lake, schemas)
-        with state.look(project.state) as known:
-            states = source_states.read(known, settings.sources, now)
-        self._make("source_states", source_states.query(states))
+        self._states = project.state
+        self._sources = settings.sources
+        self._make("source_states", self._source_states())
         self.window(Window(now - timedelta(days=1), now))
         self._shared(project)
         self._reveal()
@@ -96,6 +97,19 @@ class Views:
                 self.con.execute(f"drop table temp.{database.name(name)}")
         self._window, self._settled = window, kept
 
+    def judge(self, now: datetime) -> None:
+        """Look at the lake as from another moment; a window must be set after it."""
+        self.now = now
+        self._window = None
+        self.con.execute(
+            f"create or replace view memory.main.source_states as {self._source_states()}"
+        )
+
+    def _source_states(self) -> str:
+        """Return the query of how the sources stand."""
+        with state.look(self._states) as known:
+            return source_states.query(source_states.read(known, self._sources, self.now))
+
     def settle(self, queries: Iterable[str] | None = None) -> None:
         """Keep what views with `once:` say of the window that is set; others read them many times.
 
@@ -111,6 +125,12 @@ class Views:
                 quoted = database.name(name)
                 self.con.execute(f"create temp table {quoted} as from memory.main.{quoted}")
                 self._settled.append(name)
+
+    def tables(self, query: str) -> set[str]:
+        """Return the log tables that a query reads, itself or through views."""
+        texts = [query, *(self._queries[name] for name in self._read_by([query]))]
+        named = {name for text in texts for name in _READ.findall(text)}
+        return self._logs if "events" in named else named & self._logs
 
     def _read_by(self, queries: Iterable[str]) -> set[str]:
         """Return the shared views that queries read, and those that these read."""
@@ -159,7 +179,8 @@ class Views:
         tables: dict[str, Any] = {**schemas, **own, **mine}
         for name, schema in tables.items():
             self._make(name, self._table(name, schema))
-        self._make("events", _events([name for name in tables if name not in mine]))
+        self._logs = tables.keys() - mine.keys()
+        self._make("events", _events([name for name in tables if name in self._logs]))
 
     def _make(self, name: str, query: str) -> None:
         quoted = database.name(name)

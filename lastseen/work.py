@@ -1,6 +1,7 @@
 """Does one job: a process of its own for it, a line about how it went, a note in the journal."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ NIGHTLY = "report nightly"
 _MEMORY = timedelta(days=30)
 """How long the journal keeps runs."""
 _SHOWN = 20
-"""Changes that one run of a rule tells line by line."""
+"""Incidents that one run of rules tells of line by line."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Work:
         Args:
             project: Whose jobs.
             children: Starts the processes.
-            tell: Told a line about each run, and about each change of what rules find.
+            tell: Told a line about each run, and about each change of incidents.
             clock: Says what time it is, UTC.
             options: What each command is told besides: ``--now`` and a moment.
         """
@@ -172,24 +173,20 @@ class Work:
             for job in wanted:
                 self._note(Run("rule", job.name, began, self.clock(), done.problem))
         elif done.how is How.GOOD:
-            found = json.loads(ended.out)["findings"]
-            for job in wanted:
-                self._found(job, began, [one for one in found if one["rule"] == job.name])
+            self._found(wanted, began, json.loads(ended.out))
         return all_done
 
-    def _found(self, job: Job, began: datetime, found: Sequence[Mapping[str, Any]]) -> None:
-        """Tell what changed since a rule's last good run, and keep what it found for the next."""
-        hosts = list(dict.fromkeys(one["host"] for one in found))
-        detail = {"findings": len(found), "hosts": hosts}
-        last = self._journal(lambda state: state.kept("rule", job.name))
-        run = Run("rule", job.name, began, self.clock(), None, detail)
-        self._journal(lambda state: state.keep(run, "hosts"))
-        before = last.detail.get("hosts", ()) if last else ()
-        lines = list(jobs.changes(job.name, before, found))
+    def _found(self, wanted: Sequence[Job], began: datetime, checked: Mapping[str, Any]) -> None:
+        """Tell what became of incidents, and note how many findings each rule had."""
+        number = Counter(one["rule"] for one in checked["findings"])
+        for job in wanted:
+            detail = {"findings": number[job.name]}
+            self._note(Run("rule", job.name, began, self.clock(), None, detail))
+        lines = list(map(jobs.told, checked["incidents"]))
         for line in lines[:_SHOWN]:
             self.tell(line)
         if len(lines) > _SHOWN:
-            self.tell(f"{job.name}: {len(lines) - _SHOWN} more changes")
+            self.tell(f"{len(lines) - _SHOWN} more incidents; lastseen incidents")
 
     def _last(self, job: Job) -> Run | None:
         return self._journal(lambda state: state.last(job.kind, job.name))

@@ -1,5 +1,6 @@
 """A project that is open: its content, its settings, its lake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from lastseen import formats, project, rulefile, rules, settings
 from lastseen.errors import UserError
 from lastseen.lake import Lake
 from lastseen.project import Project
+from lastseen.rulefile import Rule
 from lastseen.rules import Finding
 from lastseen.settings import Settings
 from lastseen.views import Views
@@ -46,6 +48,18 @@ class Workspace:
         horizon = since - _INVENTORY if since else None
         return Views(self.project, self.lake, self.settings, schemas, now, horizon)
 
+    def rules(self, names: Sequence[str] | None = None) -> dict[str, Rule]:
+        """Return rules by name: those that are named, else all but those that only run when asked.
+
+        Raises:
+            UserError: there is no such rule, or the header of one is wrong.
+        """
+        known = rulefile.load(self.project)
+        if unknown := [name for name in names or [] if name not in known]:
+            raise UserError(f"there is no rule {', '.join(unknown)}; known are {', '.join(known)}")
+        usual = [name for name, rule in known.items() if not rule.when_asked]
+        return {name: known[name] for name in names or usual}
+
     def check(
         self, now: datetime, names: list[str] | None = None, since: datetime | None = None
     ) -> tuple[list[Finding], Views]:
@@ -56,11 +70,7 @@ class Workspace:
         Raises:
             UserError: there is no such rule, or one does not run.
         """
-        known = rulefile.load(self.project)
-        if unknown := [name for name in names or [] if name not in known]:
-            raise UserError(f"there is no rule {', '.join(unknown)}; known are {', '.join(known)}")
-        usual = [name for name, rule in known.items() if not rule.when_asked]
-        chosen = {name: known[name] for name in names or usual}
+        chosen = self.rules(names)
         longest = max((rule.window for rule in chosen.values()), default=timedelta())
         views = self.views(now, min(now - longest, since or now))
         return rules.check(views, chosen, now, since), views

@@ -6,6 +6,7 @@
 -- alert:    {what}
 -- together: no {format} from {hosts} {when}
 -- rows:     covered
+-- key:      format
 --
 -- A log that had brought something every hour brings nothing any more, or the log of one host is
 -- missing where most hosts like it have theirs. Until it is back, nothing can be said of what it

@@ -3,6 +3,7 @@
 -- explains: collection-gap
 -- every:    5 minutes
 -- window:   24 hours
+-- key:      source
 -- alert:    {what}
 -- together: source {source} {trouble} {when}
 --

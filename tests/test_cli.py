@@ -14,7 +14,7 @@ from lastseen import formats
 from lastseen.project import Project
 
 COMMANDS = (
-    "add", "check", "connect", "demo", "gaps", "init", "lint", "pull", "replay", "report",
+    "add", "check", "connect", "demo", "gaps", "incidents", "init", "lint", "pull", "replay", "report",
     "run", "schedule", "sql", "tidy",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_check_json_has_the_shape_that_others_rely_on(project: Project, run: Run
     ran = run("-C", root, "check", "heartbeat_gap", "--json", "--now", "2026-03-10T09:11:00Z")
 
     told = json.loads(ran.out)
-    assert list(told) == ["now", "findings", "coverage"]
+    assert list(told) == ["now", "findings", "coverage", "incidents"]
     (finding,) = told["findings"]
     assert list(finding) == ["rule", "severity", "host", "since", "until", "summary", "evidence"]
     assert (finding["host"], finding["since"]) == ("192.0.2.1", "2026-03-10T09:00:00.000000Z")

@@ -12,7 +12,7 @@ from lastseen import formats, rulefile, sqlfile
 from lastseen.cli.app import app
 from lastseen.period import period
 from lastseen.project import shipped
-from lastseen.settings import Policy
+from lastseen.settings import Incidents, Policy
 from lastseen.source import Source
 from lastseen.sources import KINDS
 
@@ -25,6 +25,15 @@ def table(folder: str, after: str) -> list[str]:
     text = (shipped() / folder / "README.md").read_text(encoding="utf-8").partition(after)[2]
     rows = text[text.index("|---") :].split("\n\n")[0].splitlines()[1:]
     return [name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that `lastseen demo` makes."""
+    folder = tmp_path_factory.mktemp("demo") / "project"
+    made = CliRunner().invoke(app, ["demo", "--into", str(folder)])
+    assert made.exit_code == 0, made.output
+    return folder
 
 
 def test_every_command_stands_in_the_readme() -> None:
@@ -106,16 +115,40 @@ def test_every_policy_stands_in_the_readme_with_what_it_is_unless_told() -> None
             assert known == str(field.default).lower().replace("utc", "UTC")
 
 
-def test_the_first_screens_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    block = re.search(r"\$ lastseen check --now (\S+)\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("command", ["why", "check"])
+def test_a_command_on_the_samples_prints_what_the_readme_shows(command: str, demo: Path) -> None:
+    block = re.search(rf"\$ lastseen ({command} [^\n]*--\w[^\n]*)\n(.*?)```", README, re.DOTALL)
     assert block
-    runner = CliRunner()
-    made = runner.invoke(app, ["demo", "--into", str(tmp_path / "demo")])
-    assert made.exit_code == 0, made.output
 
-    shown = runner.invoke(app, ["-C", str(tmp_path / "demo"), "check", "--now", block[1]])
+    shown = CliRunner().invoke(app, ["-C", str(demo), *block[1].split()])
 
     assert [line.rstrip() for line in shown.stdout.splitlines()] == block[2].splitlines()
+
+
+def test_the_incidents_of_the_readme_are_those_of_the_sample_logs(tmp_path: Path) -> None:
+    block = re.search(
+        r"\$ lastseen check ([^\n]*)\n\$ lastseen incidents\n(.*?)```", README, re.DOTALL
+    )
+    assert block
+    project = ["-C", str(tmp_path / "demo")]
+    runner = CliRunner()
+    assert runner.invoke(app, ["demo", "--into", project[1]]).exit_code == 0
+    assert runner.invoke(app, [*project, "check", *block[1].split()]).exit_code == 0
+
+    shown = runner.invoke(app, [*project, "incidents"])
+
+    assert [line.rstrip() for line in shown.stdout.splitlines()] == block[2].splitlines()
+
+
+def test_every_key_of_incidents_stands_in_the_readme_with_its_default_and_its_reason() -> None:
+    text = README[README.index("| `[incidents]` |") :].split("\n\n")[0]
+    told = [[cell.strip() for cell in row.split("|")[1:4]] for row in text.splitlines()[2:]]
+    source = (ROOT / "lastseen" / "settings.py").read_text(encoding="utf-8")
+
+    assert {key.strip("`"): period(default) for key, default, _ in told} == {
+        field.name: field.default for field in fields(Incidents)
+    }
+    assert [reason for _, _, reason in told if f'"""{reason}"""' not in source] == []
 
 
 def test_the_first_screens_rule_is_sound_and_runs(tmp_path: Path) -> None:

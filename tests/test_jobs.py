@@ -205,19 +205,3 @@ def test_a_night_is_good_when_all_ran_on_time_and_nothing_failed() -> None:
 )  # fmt: skip
 def test_why_a_night_was_not_good(lasts: dict[Job, Run], why: list[str]) -> None:
     assert list(jobs.amiss([PULL, NIGHTLY], lasts, NOON)) == why
-
-
-def finding(host: str | None, summary: str) -> dict[str, object]:
-    return {"rule": "gap", "severity": "high", "host": host, "summary": summary}
-
-
-def test_what_a_rule_finds_is_told_when_it_comes_and_when_it_goes() -> None:
-    found = [finding("mac-2", "two"), finding("mac-2", "two again"), finding(None, "server")]
-
-    assert list(jobs.changes("gap", ["mac-1", "mac-2"], found)) == [
-        "new: high gap: server",
-        "gone: gap: mac-1",
-    ]
-    assert list(jobs.changes("gap", [None], [])) == ["gone: gap: the server"]
-    assert list(jobs.changes("gap", ["mac-2", None], found)) == []
-    assert list(jobs.changes("gap", [], found)) == ["new: high gap: two", "new: high gap: server"]

@@ -39,7 +39,7 @@ LOUD = """-- title:    Loud
 --
 -- A rule of tests.
 --
-select host, now() as since, now() as until from (values ('mac-1')) as t (host)
+select host, now() - interval 1 hour as since, now() as until from (values ('mac-1')) as t (host)
 """
 SLOW = LOUD.replace(
     "select host",
@@ -322,7 +322,7 @@ def test_times_are_found_anew_after_the_clock_was_set(app: Project) -> None:
     assert len(runs(app, "pull", "app")) == 2
 
 
-def test_findings_are_told_when_they_come_and_go_and_not_again_after_a_restart(
+def test_incidents_are_told_when_they_come_and_go_and_not_again_after_a_restart(
     app: Project,
 ) -> None:
     rule = app.root / "rules" / "loud.sql"
@@ -337,11 +337,11 @@ def test_findings_are_told_when_they_come_and_go_and_not_again_after_a_restart(
     rule.write_text(LOUD + "where false\n")
     worker(app, third).do(jobs)
 
-    assert first[1:] == ["new: low loud: mac-1 is loud"]
+    assert first[1:] == ["incident 1 opened: low loud: mac-1 is loud"]
     assert second[1:] == []
-    assert third[1:] == ["gone: loud: mac-1"]
+    assert third[1:] == ["incident 1 resolved: low loud: mac-1 is loud"]
     details = [one.detail for one in runs(app, "rule", "loud")]
-    assert details == [{"findings": 0, "hosts": []}, {"findings": 1}, {"findings": 1}]
+    assert details == [{"findings": 0}, {"findings": 1}, {"findings": 1}]
 
 
 def test_a_broken_rule_does_not_silence_the_others(app: Project) -> None:
@@ -355,7 +355,7 @@ def test_a_broken_rule_does_not_silence_the_others(app: Project) -> None:
 
     assert [one.how for one in done] == [How.FAILED, How.GOOD]
     assert "check of 2 rules: failed" in told[0]
-    assert told[-1] == "new: low loud: mac-1 is loud"
+    assert told[-1] == "incident 1 opened: low loud: mac-1 is loud"
     assert "hots" in str(runs(app, "rule", "broken")[0].problem)
 
 

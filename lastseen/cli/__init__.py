@@ -3,10 +3,10 @@
 import os
 import sys
 
-from lastseen.cli import ask, data, jobs, status, why
+from lastseen.cli import ask, data, incidents, jobs, status, why
 from lastseen.cli.app import app
 
-__all__ = ["ask", "data", "jobs", "main", "status", "why"]
+__all__ = ["ask", "data", "incidents", "jobs", "main", "status", "why"]
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from lastseen.period import moment
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Why results cannot be written to where standard output leads."""
 _ORDER = (
-    "demo", "init", "add", "pull", "check", "why", "gaps", "sql", "connect", "report", "run", "schedule", "status",
-    "lint", "replay", "tidy",
+    "demo", "init", "add", "pull", "check", "why", "incidents", "gaps", "sql", "connect", "report", "run",
+    "schedule", "status", "lint", "replay", "tidy",
 )  # fmt: skip
 """The commands as `--help` lists them: as one comes to need them."""
 

@@ -1,7 +1,8 @@
 """Commands that ask the lake: rules, gaps, SQL, reports."""
 
 import sys
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from lastseen.cli.app import Json, Now, app, judged
 from lastseen.errors import Exit, UserError
 from lastseen.options import MEMORY, SEVERITIES, Form
 from lastseen.period import moment, period
+
+if TYPE_CHECKING:
+    from lastseen.workspace import Workspace
 
 
 @app.command()
@@ -22,26 +26,53 @@ def check(
     fail_on: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="Exit 1 where a finding is this bad.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Leave incidents alone; with --since, replay them from there."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run rules over the lake and say what is wrong."""
-    from lastseen import printing, rules, terminal
+    """Run rules over the lake, say what is wrong, and bring incidents up to it."""
+    from lastseen import printing, printing_incidents, recording, rules, terminal
     from lastseen.workspace import Workspace
 
     if fail_on is not None and fail_on not in SEVERITIES:
         raise UserError(f"--fail-on {fail_on}: a level is one of {', '.join(SEVERITIES)}")
     at = judged(now)
-    found, views = Workspace.open(context.obj).check(
-        at, names, moment(since, at) if since else None
-    )
+    space = Workspace.open(context.obj)
+    if dry_run and since:
+        _replay(space, names, moment(since, at), at, as_json=as_json)
+        return
+    found, views = space.check(at, names, moment(since, at) if since else None)
     with views:
+        done = recording.Recorded()
+        if not since:
+            checked = recording.checked(views, space.rules(names), found, at)
+            done = (recording.rehearse if dry_run else recording.record)(
+                space, checked, judged("now")
+            )
         if as_json:
-            print(terminal.as_json(rules.report(at, found, views)))
+            told = {"incidents": printing_incidents.noticed(done.notices)}
+            print(terminal.as_json(rules.report(at, found, views) | told))
         else:
             printing.findings(found)
         printing.ground(views.newest(), at)
+    printing.recorded(done.notices, done.stale, dry=dry_run)
     if fail_on and any(SEVERITIES.index(f.severity) >= SEVERITIES.index(fail_on) for f in found):
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _replay(
+    space: "Workspace", names: list[str] | None, since: datetime, now: datetime, *, as_json: bool
+) -> None:
+    """Replay the past over incidents of its own."""
+    from lastseen import backtest, printing, printing_incidents
+
+    with printing.replaying() as told:
+        done = backtest.replay(space, space.rules(names), since, now, told)
+    printing_incidents.backtest(done, as_json=as_json)
 
 
 @app.command()
