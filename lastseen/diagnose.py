@@ -188,7 +188,12 @@ class Bench:
             since = finding.since or trouble.since
             score = Score((
                 Factor(STRENGTHS[rule.strength], _PROOF[rule.strength]),
-                timing(trouble, since, finding.until or self.now, lasting=cause.lasting),
+                timing(
+                    trouble,
+                    since,
+                    finding.until or self.now,
+                    lasting=cause.lasting or trouble.state == "failed",
+                ),
                 self._contrast(finding, row, trouble),
             ))  # fmt: skip
             if score.value >= _HINT:
@@ -203,11 +208,23 @@ class Bench:
                 if one.until is None or one.until >= trouble.not_before - LEAD
             }
             return unlike(len(having - {row["host"]}), len(self._healthy - {row["host"]}))
+        since = finding.since or trouble.since
+        if row.get("stale"):
+            stuck = {one["host"] for one in self.states if one["stale"]}
+            through = {
+                one["host"]
+                for one in self.states
+                if one["details_at"] and one["details_at"] > since + SETTLE
+            }
+            return common(len(stuck | {row["host"]}), len(through - stuck))
+        if trouble.state == "unknown":
+            stuck = {one["host"] for one in self.states if one["state"] == "unknown"}
+            through = {one["host"] for one in self.states if one["state"] in HEALTHY}
+            return common(len(stuck | {row["host"]}), len(through))
         if trouble.state in HEARTBEAT:
             through = {one["host"] for one in self.states if one["heartbeat"] == "up"}
             stuck = {one["host"] for one in self.states if one["state"] == trouble.state}
             return common(len(stuck | {row["host"]}), len(through - stuck))
-        since = finding.since or trouble.since
         through = {
             move["host"]
             for move in self._moves
