@@ -1,7 +1,7 @@
 -- title:    Wrong clock
 -- severity: high
 -- explains: clock-skew
--- needs:    unified_log | osquery_status | journald
+-- needs:    unified_log | orbit | journald
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    the clock of {host} {what}
@@ -20,7 +20,7 @@ select
     min(o.ts) as since,
     max(o.ts) as until,
     o.kind,
-    case o.kind when 'clock stepped' then 'was set ' else 'is ' end
+    case o.kind when 'clock stepped' then 'was set ' when 'went back' then 'went ' else 'is ' end
     || cast(round(max(abs(o.behind_s)) / 60) as bigint)
     || ' min '
     || case
