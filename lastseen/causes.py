@@ -39,7 +39,7 @@ _ALL = (
     )),
     Cause("network", "network", _ANY),
     Cause("agent-crash-loop", "agent crash loop", _ANY, ("clock-skew", "network")),
-    Cause("osquery-stalled", "osquery stalled", PROFILE, (
+    Cause("osquery-stalled", "osquery stalled", PROFILE | {"late"}, (
         "agent-crash-loop", "lock-contention", "tls-trust",
     )),
     Cause("mdm-channel", "MDM channel", _DELIVERY, (
@@ -56,14 +56,16 @@ _ALL = (
     Cause("queue-blocked", "queue blocked", _DELIVERY, (
         "not-now", "mdm-channel", "push-certificate",
     ), lasting=True),
-    Cause("command-failed", "command failed", PROFILE, ("identity-certificate",), lasting=True),
+    Cause("command-failed", "command failed", PROFILE, (
+        "identity-certificate", "request-storm",
+    ), lasting=True),
     Cause("declaration-stuck", "declaration stuck", PROFILE, (
         "mdm-channel", "push-certificate", "not-now",
     ), lasting=True),
     Cause("verification-stalled", "verification stalled", PROFILE, (
         "osquery-stalled", "lock-contention", "agent-crash-loop",
     ), lasting=True),
-    Cause("server-error", "server error", _ANY, ("lock-contention", "request-storm")),
+    Cause("server-error", "server error", _ANY | {"unknown"}, ("lock-contention", "request-storm")),
     Cause("clock-skew", "clock skew", _ANY),
     Cause("collection-gap", "collection gap", frozenset({"unknown"})),
 )  # fmt: skip

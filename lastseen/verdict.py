@@ -49,6 +49,8 @@ def sentence(found: Diagnosis, hosts: Sequence[str] = ()) -> str:
     """Say how a host stands, since when, and what would be normal; with several hosts, how they do."""
     never = found.about.get("heartbeat") == "never"
     what = "is not heard of, and never was," if never else _STATES[found.state]
+    if found.about.get("stale"):
+        what = "is online and its details are late"
     if len(hosts) > 1:
         named = [*hosts[:NAMED], *([f"{len(hosts) - NAMED:,} more"] if len(hosts) > NAMED else [])]
         who = listed(named)
@@ -77,6 +79,8 @@ def _since(found: Diagnosis) -> str:
 
 def _last_known(found: Diagnosis) -> str:
     told = f": nothing that would tell was collected after {clock(found.since, found.now)}"
+    if found.about.get("unserved"):
+        return f": Fleet answers it with errors alone since {clock(found.since, found.now)}"
     heartbeat, profiles = found.about.get("heartbeat"), found.about.get("profiles")
     if profiles and heartbeat == "up":
         return f"{told}; a profile was {profiles} then"
@@ -113,7 +117,7 @@ def _rows(one: Accused, now: datetime) -> Iterator[str]:
     width = max((len(_whose(row)) for row in shown), default=0)
     for number, row in enumerate(shown):
         more = one.count - len(shown) if number == len(shown) - 1 else 0
-        rest = f"  ({more:,} more)" if more else ""
+        rest = f"  ({more:,}{'+' * one.cut} more)" if more else ""
         when = (
             f"{row.ts:%H:%M:%S}" if row.ts and row.ts.date() == now.date() else clock(row.ts, now)
         )

@@ -21,6 +21,9 @@ from lastseen.settings import Settings
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
 _READ = re.compile(r"\b(?:from|join)\s+(\w+)")
+_WORD = re.compile(r"\w+")
+_WHEN = re.compile(r"(?i)getvariable(?!\('(?:until|now)'\))")
+"""Asks, or may ask, when the window begins."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Views:
         self._hidden: list[str] = []
         self._once: list[str] = []
         self._settled: list[str] = []
+        self._since_read: set[str] = set()
+        """The shared views that say something else in a window that begins at another time."""
         self._window: Window | None = None
         self._since = since.date() if since else None
         self._make("policy", policy.query(settings))
@@ -81,12 +86,16 @@ class Views:
 
     def window(self, window: Window) -> None:
         """Set what queries see with ``getvariable('since')``, ``('until')`` and ``('now')``."""
+        if window == self._window:
+            return
         values = {"since": window.since, "until": window.until, "now": self.now}
-        if window != self._window:
-            database.set_variables(self.con, values)
-            for name in self._settled:
+        database.set_variables(self.con, values)
+        same = self._window is not None and window.until == self._window.until
+        kept = [name for name in self._settled if same and name not in self._since_read]
+        for name in self._settled:
+            if name not in kept:
                 self.con.execute(f"drop table temp.{database.name(name)}")
-            self._window, self._settled = window, []
+        self._window, self._settled = window, kept
 
     def judge(self, now: datetime) -> None:
         """Look at the lake as from another moment; a window must be set after it."""
@@ -104,7 +113,8 @@ class Views:
     def settle(self, queries: Iterable[str] | None = None) -> None:
         """Keep what views with `once:` say of the window that is set; others read them many times.
 
-        A temporary table hides the view of its name until the window is another.
+        A temporary table hides the view of its name until the window is another, or only begins at
+        another time and the view, or one that it reads, asks when that is.
 
         Args:
             queries: Only what these read, themselves or through views; None is all.
@@ -194,12 +204,13 @@ class Views:
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
-        there = self._lake.schema(name)
+        table = self._lake.table(name)
+        there = self._lake.schema(name, table) if table else None
         if there is not None:
             agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
         since = None if name == COVERAGE else self._since  # its days are those of the adding
-        files = self._lake.files(name, since) if there is not None else []
+        files = self._lake.files(name, since, table=table) if table else []
         self.files += files
         kinds = dict(zip(columns.names, self._types(columns), strict=True))
         if not files:
@@ -243,6 +254,8 @@ class Views:
                     raise UserError(f"{file.path}:{file.query_line}: {error}") from None
                 self._queries[name] = file.query
                 self._once += [name] * ("once" in file.fields)
+                if _WHEN.search(file.query) or self._since_read & set(_WORD.findall(file.query)):
+                    self._since_read.add(name)
 
 
 def _events(names: list[str]) -> str:

@@ -16,6 +16,38 @@
 -- the last line before, and the last moment at which the log was collected and still stood so.
 --
 with
+    neighbours as (
+        select
+            file,
+            coalesce(host_uuid, host) as name,
+            epoch_us(ts) as ts_us,
+            epoch_us(lag(ts) over so_far) as before_us,
+            epoch_us(lead(ts) over so_far) as after_us,
+            lag(coalesce(host_uuid, host)) over so_far as before_name,
+            lead(coalesce(host_uuid, host)) over so_far as after_name
+        from osquery_status
+        where
+            source = 'json'
+            and ts >= getvariable('since') - interval 1 day
+            and ts < getvariable('until') + interval 1 day
+        window so_far as (partition by file order by line)
+    ),
+    strays as (
+        -- most files have none: only of the others it is worth to know what the lines say
+        select name, list(distinct coalesce(file, '')) as files
+        from neighbours
+        where
+            least(before_us, after_us) >= epoch_us(getvariable('since'))
+            and greatest(before_us, after_us) < epoch_us(getvariable('until'))
+            and name <> before_name
+            and name <> after_name
+            and abs(after_us - before_us) <= 300000000
+        group by name
+        having
+            count(*) >= 3
+            and max(before_us - ts_us) - min(before_us - ts_us) <= 600000000
+            and max(abs(before_us - ts_us)) > 60000000
+    ),
     ordered as (
         select
             coalesce(host_uuid, host) as name,
@@ -31,6 +63,7 @@ with
         from osquery_status
         where
             source = 'json'
+            and coalesce(file, '') in (select unnest(files) from strays)
             and ts >= getvariable('since') - interval 1 day
             and ts < getvariable('until') + interval 1 day
         window so_far as (partition by file order by line)
@@ -39,15 +72,12 @@ with
         select *, epoch(before_ts - ts) as behind_s
         from ordered
         where
-            least(before_ts, after_ts) >= getvariable('since')
+            name in (select name from strays)
+            and least(before_ts, after_ts) >= getvariable('since')
             and greatest(before_ts, after_ts) < getvariable('until')
             and name <> before_name
             and name <> after_name
             and abs(epoch(after_ts - before_ts)) <= 300
-        qualify
-            count(*) over (partition by name) >= 3
-            and max(behind_s) over (partition by name) - min(behind_s) over (partition by name)
-            <= 600
     ),
     readings as (
         select

@@ -9,48 +9,44 @@
 --
 with
     kinds as (select format, any_value(covers) as covers from coverage group by all),
-    steps as (
-        select
-            *,
-            first_ts - lag(last_ts) over (partition by format, emitter order by first_ts) as quiet
-        from log_ticks
-    ),
     rhythms as (
         select
-            s.format,
-            s.emitter,
+            t.format,
+            t.emitter,
+            max(t.last_ts) as until,
             least(
                 any_value(p.collection_after),
                 greatest(
                     interval 10 minutes,
                     to_microseconds(
-                        cast(6 * coalesce(quantile_cont(epoch_us(s.quiet), 0.95), 0) as bigint)
+                        cast(
+                            6 * coalesce(
+                                quantile_cont(epoch_us(t.first_ts) - epoch_us(t.before_ts), 0.95), 0
+                            ) as bigint
+                        )
                     )
                 )
             ) as pause
-        from steps as s
+        from log_ticks as t
         join policy as p on p.scope = 'all'
-        group by s.format, s.emitter
+        group by t.format, t.emitter
     ),
-    numbered as (
-        select
-            s.*,
-            r.pause,
-            count(*) filter (where s.quiet > r.pause) over (
-                partition by s.format, s.emitter order by s.first_ts
-            ) as span
-        from steps as s
-        join rhythms as r on r.format = s.format and r.emitter is not distinct from s.emitter
+    starts as (
+        select t.*, r.pause, r.until
+        from log_ticks as t
+        join rhythms as r on r.format = t.format and r.emitter is not distinct from t.emitter
+        where t.before_ts is null or t.first_ts > t.before_ts + r.pause
     ),
     spans as (
         select
             format,
             emitter,
-            any_value(pause) as pause,
-            min(first_ts) as since,
-            max(last_ts) as until
-        from numbered
-        group by format, emitter, span
+            pause,
+            first_ts as since,
+            coalesce(
+                lead(before_ts) over (partition by format, emitter order by first_ts), until
+            ) as until
+        from starts
     ),
     pulled as (
         select s.format, s.emitter, s.until, max(o.last_good) as last_good

@@ -8,28 +8,25 @@
 --
 with
     kinds as (select format, any_value(covers) as covers from coverage group by all),
-    steps as (
-        select
-            *,
-            first_ts - lag(last_ts) over (partition by format, emitter order by first_ts) as quiet
+    ends as (
+        select format, emitter, max(last_ts) as until, sum(events) as events
         from log_ticks
+        group by format, emitter
     ),
-    spans as (
-        select
-            s.*,
-            count(*) filter (where s.quiet > p.collection_after) over (
-                partition by s.format, s.emitter order by s.first_ts
-            ) as span
-        from steps as s
+    starts as (
+        select t.*
+        from log_ticks as t
         join policy as p on p.scope = 'all'
+        where t.before_ts is null or t.first_ts > t.before_ts + p.collection_after
     )
 select
-    spans.format,
-    spans.emitter,
-    coalesce(any_value(kinds.covers), 'host') as covers,
-    min(spans.first_ts) as since,
-    max(spans.last_ts) as until,
-    cast(sum(spans.events) as bigint) as events
-from spans
-left join kinds on kinds.format = spans.format
-group by spans.format, spans.emitter, spans.span
+    s.format,
+    s.emitter,
+    coalesce(k.covers, 'host') as covers,
+    s.first_ts as since,
+    coalesce(lead(s.before_ts) over one, e.until) as until,
+    cast(coalesce(lead(s.events_before) over one, e.events) - s.events_before as bigint) as events
+from starts as s
+join ends as e on e.format = s.format and e.emitter is not distinct from s.emitter
+left join kinds as k on k.format = s.format
+window one as (partition by s.format, s.emitter order by s.first_ts)

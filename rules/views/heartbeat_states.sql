@@ -6,14 +6,20 @@
 -- heard of), up, late (its period has passed, its grace has not), silent, asleep (its own log says
 -- so), paused (lastseen.toml says so) or unknown, with `why`. It is judged at `watched_until`, up
 -- to which a log that would have shown the host was certainly collected: what lastseen or a source
--- did not collect is nobody's silence. `since` is when the state began, NULL where that is not
+-- did not collect is nobody's silence, and a line that the host wrote for itself is no check-in.
+-- `since` is when the state began, NULL where that is not
 -- known. `expected_by` is when it is due, NULL where that is not known; its grace comes on top.
 -- `expected` is false while nobody expects it: outside its hours a host keeps the state that it
 -- had at their end, and one with a calendar is up from the check-in that kept a moment until the
 -- next moment has passed.
 --
 with
-    lives as (select host, max(last_ts) as last_seen from contacts group by host),
+    lives as (
+        select host, max(last_ts) as last_seen
+        from contacts
+        where channel <> 'own log' or host not in (from watches select host)
+        group by host
+    ),
     marks as (select host, max(until) as watched_until from watches group by host),
     lists as (
         select coalesce(a.host, f.host) as host, min(f.ts) as listed_at

@@ -5,8 +5,10 @@
 -- Manager and not enrolled: one meaning of Pending), mdm-off (profiles are wanted, and Fleet does
 -- not manage it), silent, asleep, then what its profiles are (the other meaning): failed, pending
 -- or verifying for longer than the policy allows a host that is online, unknown (neither its
--- heartbeat nor its profiles can be told), late, waiting (a profile is on its way, and that is
--- normal still), paused, ok. `since` is when that began, at the latest; `not_before` the last
+-- heartbeat nor its profiles can be told, or Fleet answers it with errors alone), late (its
+-- heartbeat, or its details: it is online and osquery has not refreshed them for longer than
+-- `details_after`), waiting (a profile is on its way, and that is normal still), paused, ok.
+-- `since` is when that began, at the latest; `not_before` the last
 -- moment at which it was known to be otherwise, so that the time between two snapshots is no
 -- claim. `normal` is how long the state may last. Of what was collected too long ago nothing is
 -- claimed: `profiles` and `heartbeat` say what was known last, `known_until` until when.
@@ -91,6 +93,16 @@ with
             coalesce(e.changed, e.first_ts) as enrollment_since,
             e.before_ts as enrollment_not_before,
             h.snapshot_at,
+            h.details_after,
+            if(
+                h.detail_updated_at > timestamptz '2001-01-02 00:00:00+00'
+                and h.platform not in ('ios', 'ipados', 'android'),
+                h.detail_updated_at,
+                null
+            ) as details_at,
+            r.back,
+            q.served_at,
+            q.failed_at - q.served_at > h.heartbeat_period + h.heartbeat_grace as unserved,
             p.collection_after
         from hosts as h
         join policy as p on p.scope = 'all'
@@ -99,12 +111,21 @@ with
         left join worst as w on w.host = h.host
         left join told as t on t.host = h.host
         left join enrollments as e on e.host = h.host
+        left join returns as r on r.host = h.host
+        left join answers as q on q.host = h.host
     ),
     judged as (
         select
             *,
             coalesce(getvariable('until') - profiles_until <= collection_after, false) as fresh,
             coalesce(getvariable('until') - snapshot_at <= collection_after, false) as listed,
+            coalesce(
+                listed
+                and heartbeat = 'up'
+                and snapshot_at - details_at > details_after
+                and snapshot_at - coalesce(back, details_at) > details_after,
+                false
+            ) as stale,
             case
                 when enrollment = 'pending' and listed
                 then 'enrollment-pending'
@@ -118,9 +139,9 @@ with
                 then 'failed'
                 when fresh and urgency = 2
                 then profiles
-                when heartbeat = 'unknown' or (managed and not fresh)
+                when heartbeat = 'unknown' or (managed and not fresh) or unserved
                 then 'unknown'
-                when heartbeat = 'late'
+                when heartbeat = 'late' or stale
                 then 'late'
                 when profiles is not null and fresh
                 then 'waiting'
@@ -142,7 +163,16 @@ select
         when state in ('failed', 'pending', 'verifying', 'waiting')
         then profiles_since
         when state = 'unknown'
-        then if(heartbeat = 'unknown', heartbeat_since, profiles_until)
+        then
+            case
+                when heartbeat = 'unknown'
+                then heartbeat_since
+                when unserved
+                then served_at
+                else profiles_until
+            end
+        when state = 'late' and stale
+        then details_at + interval 1 hour
         else heartbeat_since
     end as since,
     case
@@ -150,11 +180,15 @@ select
         then enrollment_not_before
         when state in ('failed', 'pending', 'verifying', 'waiting')
         then profiles_not_before
+        when state = 'late' and stale
+        then details_at
         else since
     end as not_before,
     case
         when state in ('failed', 'pending', 'verifying', 'waiting')
         then profiles_normal
+        when state = 'late' and stale
+        then details_after
         when state in ('silent', 'late', 'ok')
         then allowed_silence
     end as normal,
@@ -175,5 +209,8 @@ select
     profiles_since,
     profiles_not_before,
     profiles_until,
+    details_at,
+    coalesce(unserved, false) as unserved,
+    stale and state = 'late' as stale,
     enrollment as mdm_enrollment_status
 from judged

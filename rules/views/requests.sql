@@ -67,7 +67,8 @@ with
             component = 'http'
             and uri is not null
             and ts < getvariable('until')
-            and not exists (from proxied)
+            and not exists (from nginx_access where ts < getvariable('until'))
+            and not exists (from alb_access where ts < getvariable('until'))
     )
 select
     t.ts,

@@ -27,7 +27,9 @@ with
             min(epoch_us(ts)) as first_us,
             max(epoch_us(ts)) as last_us
         from checkins
-        where ts >= getvariable('since') - interval 7 days or "table" = 'fleet_hosts'
+        where
+            (ts >= getvariable('since') - interval 7 days or "table" = 'fleet_hosts')
+            and (channel <> 'own log' or host not in (from watches select host))
         group by host, "table", emitter, beat, bucket
     ),
     beats as (
