@@ -8,7 +8,8 @@
 -- of logs that name their zone, for else a wrong zone looks the same, unless it is more than a day
 -- - went back: later lines of a host's own log have earlier times; a file's lines follow in the
 -- order in which they were written, those of the unified log in that of the ticks since the boot.
--- Where a log has neither ticks nor zone, the program that sets the clock must say so too
+-- Of the unified log only hosts are asked whose clock was set at all, and where it has neither
+-- ticks nor zone, it must have been set by as much
 -- - beside others: osquery's lines, as Fleet filed them, stand between those of other hosts that
 -- are all of another time, three times at least and always by as much. What came late is not
 -- wrong: it is behind by a little less each time, and its neighbours are of the same host.
@@ -96,6 +97,7 @@ with
             and not contains(file, '.tracev3')
         group by format, emitter, file
     ),
+    stepped as (select emitter, ts, amount from agent_errors where kind = 'clock stepped'),
     slots as (
         -- all in five minutes are as one: what is out of order within them is harmless
         select
@@ -135,6 +137,7 @@ with
                     file,
                     line
                 from unified_log
+                where emitter in (select emitter from stepped)
             )
         where ts >= getvariable('since') and ts < getvariable('until')
         group by "table", emitter, chain, sure, divide(epoch_us(ts), 300000000)
@@ -152,7 +155,6 @@ with
         from slots
         group by "table", emitter, chain, sure
     ),
-    stepped as (select emitter, ts, amount from agent_errors where kind = 'clock stepped'),
     lower as (
         select
             p."table",
