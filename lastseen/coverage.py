@@ -19,9 +19,12 @@ SCHEMA = pa.schema([
     ("until", _TIME),
     ("rows", pa.int64()),
     ("rejects", pa.int64()),
+    ("last_ts", _TIME),
     (DAY, pa.date32()),
 ])  # fmt: skip
-"""One row for each reading of a file. ``covers`` is ``fleet`` or ``host``, see a format's header."""
+"""One row for each reading of a file. ``covers`` is ``fleet`` or ``host``, see a format's header.
+``last_ts`` is the time of its last row: long before ``until``, the clock of who wrote it went back.
+"""
 
 EARLIEST = datetime(2001, 1, 2, tzinfo=UTC)
 """Fleet writes "never" as a date before this; no log of the systems read here is older."""
@@ -41,6 +44,7 @@ class Covered:
     until: datetime | None
     rows: int
     rejects: int
+    last_ts: datetime | None = None
 
 
 def batch(covered: list[Covered], now: datetime) -> Any:

@@ -271,6 +271,7 @@ class Ingest:
                     result.until,
                     result.rows,
                     result.rejects,
+                    result.last,
                 )
             )
 

@@ -55,6 +55,8 @@ class Result:
     """Rows and rejects that the lake had before; they were not added again."""
     since: datetime | None = None
     until: datetime | None = None
+    last: datetime | None = None
+    """The time of the last row, be it true or not: long before ``until``, the clock went back."""
     doubtful: int = 0
     """Rows whose time is before 2001 or after tomorrow."""
     already: bool = False
@@ -86,8 +88,18 @@ class Result:
         span = pc.min_max(ts.filter(sound)).as_py()
         self.since = min(filter(None, (self.since, span["min"])), default=None)
         self.until = max(filter(None, (self.until, span["max"])), default=None)
+        self.last = _end(ts) or self.last
         if fresh is not None:
             self.repeated += len(ts) - fresh.true_count
             sound = sound.filter(fresh)
         self.rows += len(sound)
         self.doubtful += len(sound) - sound.true_count
+
+
+def _end(ts: Any) -> datetime | None:
+    """Return the last of some times; None where Python's calendar does not reach to it."""
+    try:
+        found: datetime | None = ts[-1].as_py() if len(ts) else None
+    except (OverflowError, ValueError):
+        return None
+    return found

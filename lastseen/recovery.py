@@ -89,7 +89,8 @@ def uncovered(rows: Writer, seen: Marks, noted: Marks, form: str) -> Uncovered:
 
 
 def _covered(stored: dict[str, Any]) -> Covered:
-    times = {key: stored[key] and datetime.fromisoformat(stored[key]) for key in ("since", "until")}
+    known = (key for key in ("since", "until", "last_ts") if stored.get(key))
+    times = {key: datetime.fromisoformat(stored[key]) for key in known}
     return Covered(**{**stored, **times})
 
 

@@ -1,7 +1,7 @@
 -- title:    Wrong clock
 -- severity: high
 -- explains: clock-skew
--- needs:    unified_log | osquery_status | journald
+-- needs:    unified_log | orbit | journald
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    the clock of {host} {what}
@@ -10,8 +10,9 @@
 --
 -- With a wrong clock no certificate is valid, and the host's own lines stand at wrong times: its
 -- gaps and its errors belong elsewhere. The program that sets the clock tells of it, a time
--- server's answer, lines that were collected before they were written, or lines that stand among
--- those of others that are all of another time; `clock_offsets` has them. Seconds are harmless,
+-- server's answer, lines that were collected before they were written, later lines with earlier
+-- times, or lines that stand among those of others that are all of another time; `clock_offsets`
+-- has them. Seconds are harmless,
 -- logs that came late are not wrong, and where a log does not name its zone it is not asked, for
 -- zones cannot be told from clocks. Look first at the time server's name, then at the battery.
 --
@@ -20,12 +21,25 @@ select
     min(o.ts) as since,
     max(o.ts) as until,
     o.kind,
-    case o.kind when 'clock stepped' then 'was set ' else 'is ' end
-    || cast(round(max(abs(o.behind_s)) / 60) as bigint)
-    || ' min '
-    || case
+    case
         when o.kind = 'clock stepped'
-        then if(arg_max(o.behind_s, abs(o.behind_s)) > 0, 'forward', 'back')
+        then 'was set '
+        when o.kind = 'went back'
+        then 'went '
+        else 'is '
+    end || case
+        when max(abs(o.behind_s)) < 172800
+        then round(max(abs(o.behind_s)) / 60)::bigint || ' min '
+        else round(max(abs(o.behind_s)) / 86400)::bigint || ' days '
+    end
+    || case
+        when o.kind in ('clock stepped', 'went back')
+        then
+            if(
+                o.kind = 'clock stepped' and arg_max(o.behind_s, abs(o.behind_s)) > 0,
+                'forward',
+                'back'
+            )
         when arg_max(o.behind_s, abs(o.behind_s)) > 0
         then 'behind'
         else 'ahead'

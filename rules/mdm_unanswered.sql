@@ -23,7 +23,10 @@ with
     waits as (
         select host, since, until, 'profile ' || profile as what, false as command
         from pending
-        where status = 'pending'
+        where
+            status = 'pending'
+            -- a declaration has no command of its own: the Mac is told by one that is in the queue
+            and (not starts_with(profile_uuid, 'd') or not exists (from commands))
         union all
         select
             host,
@@ -64,7 +67,7 @@ select
     host,
     min(since) as since,
     max(known_until) as until,
-    arg_min(what, since) as what,
+    arg_min(what, (since, what)) as what,
     max(known_until) - min(since) as age,
     coalesce(strftime(max(last_ts), '%Y-%m-%d %H:%M UTC'), 'never') as last,
     count(*) as waiting,

@@ -141,9 +141,13 @@ def challenge_gone(scene: Scene) -> None:
     )
 
 
-def _distrust(scene: Scene, x509: str, alert: str, cause: str | None = None) -> None:
-    """Let each connection of the agent fail for its certificate; both ends say so."""
-    proof = cause or scene.cause
+def _distrust(scene: Scene, x509: str, alert: str, *, clock: bool = False) -> None:
+    """Let each connection of the agent fail for its certificate; both ends say so.
+
+    That the clock is to blame only the line shows that tells the time: an alert may come from any distrust.
+    """
+    proof = scene.cause
+    shake = None if clock else proof
 
     def say(world: World, host: Host, what: str) -> None:
         if what == "orbit":
@@ -155,8 +159,8 @@ def _distrust(scene: Scene, x509: str, alert: str, cause: str | None = None) -> 
         elif world.chance(0.1):
             url = "https://fleet.example.com/api/osquery/enroll"
             said = f"Failed enrollment request to {url} (Request error: certificate verify failed) retrying..."
-            own.osqueryd(world, host, "W", f"tls_enroll.cpp:101] {said}", proof)
-        central.handshake(world, host, host.address, alert, proof)
+            own.osqueryd(world, host, "W", f"tls_enroll.cpp:101] {said}", shake)
+        central.handshake(world, host, host.address, alert, shake)
 
     scene.fail("contact", "distrusted", say)
     scene.fail("mdm", "distrusted")
@@ -230,7 +234,7 @@ def _clock(scene: Scene, step: float, x509: str) -> None:
 
     for host in scene.hosts:
         scene.world.at(scene.at - 1, jump, scene.world, host)
-    _distrust(scene, x509, "remote error: tls: bad certificate")
+    _distrust(scene, x509, "remote error: tls: bad certificate", clock=True)
 
 
 @variant("clock-skew", reach="some")

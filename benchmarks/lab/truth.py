@@ -9,6 +9,7 @@ from lab.journal import Losses
 from lab.losses import told as told_losses
 from lab.scene import Scene
 from lab.world import HISTORY, HOUR, MINUTE, NOW, Host, World
+from lastseen.causes import CAUSES
 
 _SILENT = 10 * MINUTE
 _PENDING = 15 * MINUTE
@@ -70,7 +71,8 @@ def _of_host(
     world: World, host: Host, scenes: list[Scene], losses: Losses, proofs: Proofs
 ) -> dict[str, Any]:
     stands, since = state(host)
-    mine = [one for one in scenes if one.true_of(host)]
+    true = [one for one in scenes if one.true_of(host)]
+    mine = [one for one in true if _brings(one.cause, stands)] or true
     evidence = {
         one.cause: sorted(_evidence(one, host, since, losses, proofs, world)) for one in mine
     }
@@ -86,10 +88,17 @@ def _of_host(
             for cause, files in evidence.items()
         },
         "allowed": sorted(
-            world.benign[host.name] | {one.cause for one in scenes if one.everywhere}
+            world.benign[host.name]
+            | {one.cause for one in scenes if one.everywhere}
+            | {one.cause for one in true}
         ),
     }
     return {**told, "role": _role(world, host, told, mine)}
+
+
+def _brings(cause: str, stands: str) -> bool:
+    """Say whether a cause can bring a state about: of two troubles, the one that silences a host hides the other."""
+    return stands != "silent" or stands in CAUSES[cause].explains
 
 
 def _role(world: World, host: Host, told: Mapping[str, Any], mine: list[Scene]) -> str:

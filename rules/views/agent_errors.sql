@@ -11,6 +11,7 @@
 -- - purged, line too long, lines lost: lines that nobody will ever read
 -- - clock wrong, clock stepped: `amount` is by how many seconds, positive where the clock was
 -- slow; of lines lost it is how many
+-- `process` is the program that said so, as far as its log names it.
 -- What a failure says twice within a second, as orbit does, is one row. Certificates have
 -- `certificate_errors`, locks have `lock_waits`. A query or a table of osquery that fails with a
 -- network's words is no network's failure, nor is a socket on the host itself.
@@ -278,6 +279,7 @@ select
     s.emitter,
     s.kind,
     cast(s.amount as double) as amount,
+    s.process,
     s."table",
     s.message,
     s.file,

@@ -29,6 +29,7 @@ with
                     or contains(message, 'token is inactive')
                     or contains(message, 'scep')
                     or contains(message, 'SCEP')
+                    or contains(message, 'is not ''pending'' for host')
                 when "table" = 'nginx_error'
                 then contains(message, 'SSL') or contains(message, 'ertificate')
                 when "table" in ('orbit', 'osquery_status')
@@ -98,7 +99,7 @@ with
             level in ('warn', 'error', 'fatal')
             or regexp_matches(
                 message,
-                '(?i)fail|error|refus|reject|handshake|invalid|unable|cannot|x509|tls: |inactive'
+                '(?i)fail|error|refus|reject|handshake|invalid|unable|cannot|x509|tls: |inactive|not ''pending'''
             )
     ),
     split as (
@@ -162,7 +163,10 @@ with
                         )
                     )
                 then 'push'
-                when contains(message, 'SCEP') or contains(message, 'scep')
+                when
+                    contains(message, 'SCEP')
+                    or contains(message, 'scep')
+                    or contains(message, 'is not ''pending''')
                 then 'identity'
                 when by_fleet and contains(message, '/mdm/apple/') and contains(message, 'x509')
                 then 'identity'
