@@ -59,7 +59,7 @@ def host(
         known = hostnames.resolve(views, name)
         row = next((row for row in _states(views) if row["host"] == known), _nobody(known))
         back = None
-        if row["since"] and row["since"] < now:
+        if row["since"] and row["since"] < now - DAY + LEAD:
             back = max(row["since"] - DAY, now - FARTHEST)
         explaining = _explaining(space)
         found = rules.check(views, explaining, now, back)

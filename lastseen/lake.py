@@ -94,9 +94,9 @@ class Lake:
         except (DeltaError, TableNotFoundError, OSError, ValueError) as error:
             raise damaged(self.path / name, error) from None
 
-    def schema(self, name: str) -> Any:
+    def schema(self, name: str, table: DeltaTable | None = None) -> Any:
         """Return a table's Arrow schema without the partition column; None where it is not there."""
-        table = self.table(name)
+        table = table or self.table(name)
         if table is None:
             return None
         schema = pa.schema(table.schema().to_arrow())
@@ -107,16 +107,18 @@ class Lake:
         schema = self.schema(name)
         return None if schema is None else schema.append(pa.field(DAY, pa.date32()))
 
-    def files(self, name: str, since: date | None = None, until: date | None = None) -> list[str]:
-        """Return the Parquet files of a table's days, both ends included.
+    def files(
+        self, name: str, since: date | None = None, table: DeltaTable | None = None
+    ) -> list[str]:
+        """Return the Parquet files of a table from a day on; ``table`` is it, where it is open.
 
         Raises:
             UserError: the log names a file that is gone (exit code 4).
         """
-        table = self.table(name)
+        table = table or self.table(name)
         if table is None:
             return []
-        filters = [(DAY, ">=", str(since))] * bool(since) + [(DAY, "<=", str(until))] * bool(until)
+        filters = [(DAY, ">=", str(since))] * bool(since)
         paths = sorted(
             unquote(uri.removeprefix("file://"))
             for uri in table.file_uris(file_pruning_predicate=filters or None)

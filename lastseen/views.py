@@ -204,12 +204,13 @@ class Views:
 
     def _table(self, name: str, wanted: Any) -> str:
         """Return the query of one table; columns that the files lack are NULL."""
-        there = self._lake.schema(name)
+        table = self._lake.table(name)
+        there = self._lake.schema(name, table) if table else None
         if there is not None:
             agree(name, there, wanted)
         columns = wanted if there is None else pa.unify_schemas([wanted, there])
         since = None if name == COVERAGE else self._since  # its days are those of the adding
-        files = self._lake.files(name, since) if there is not None else []
+        files = self._lake.files(name, since, table=table) if table else []
         self.files += files
         kinds = dict(zip(columns.names, self._types(columns), strict=True))
         if not files:

@@ -68,14 +68,6 @@ with
         window one as (partition by host order by last_ts)
         qualify row_number() over (partition by host order by last_ts desc) = 1
     ),
-    answers as (
-        select
-            host,
-            max(until) filter (where requests > refused + failed) as served_at,
-            max(until) filter (where failed > 0) as failed_at
-        from osquery_requests
-        group by host
-    ),
     known as (
         select
             h.host,
@@ -110,8 +102,7 @@ with
             ) as details_at,
             r.back,
             q.served_at,
-            q.failed_at - coalesce(q.served_at, getvariable('since'))
-            > h.heartbeat_period + h.heartbeat_grace as unserved,
+            q.failed_at - q.served_at > h.heartbeat_period + h.heartbeat_grace as unserved,
             p.collection_after
         from hosts as h
         join policy as p on p.scope = 'all'
