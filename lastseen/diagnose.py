@@ -5,19 +5,21 @@ Nothing here knows a cause's name: rules say what they explain (`explains:`), ho
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lastseen import evidence, hostnames, lanes, rulefile, rules, wording
-from lastseen.causes import CAUSES, HEARTBEAT, Cause
-from lastseen.diagnosis import Accused, Diagnosis, Evidence, RuledOut, Unknown
-from lastseen.ground import Ground, Hole
+from lastseen import evidence, hostnames, lanes, rulefile, rules
+from lastseen.causes import CAUSES, HEARTBEAT
+from lastseen.diagnosis import Accused, Diagnosis, Evidence
+from lastseen.exclusion import Exclusion
+from lastseen.ground import Ground
 from lastseen.lanes import Lanes
+from lastseen.peers import Peers
 from lastseen.rulefile import STRENGTHS, Rule
 from lastseen.rules import Finding
-from lastseen.scoring import ACCUSED, LEAD, SETTLE, Factor, Score, Trouble, common, timing, unlike
+from lastseen.scoring import ACCUSED, LEAD, Factor, Score, Trouble, timing
 from lastseen.views import Views, Window
 from lastseen.workspace import Workspace
 
@@ -27,10 +29,6 @@ FARTHEST = timedelta(days=8)
 """How far back the beginning of a trouble is looked for."""
 SHOWN = 10
 """Rows of evidence that are kept for each cause."""
-HEALTHY = ("ok", "waiting")
-"""States of hosts that others are compared with."""
-_RECENT = timedelta(hours=1)
-"""What must have been collected, at least, for a cause to be ruled out."""
 _COUNTED = 1000
 _HINT = 0.15
 """Below this a finding is not worth a word."""
@@ -137,21 +135,11 @@ class Bench:
         self.states = _states(views)
         self._rules = known
         self._found: dict[str | None, list[Finding]] = defaultdict(list)
-        self._healthy = {row["host"] for row in self.states if row["state"] in HEALTHY}
-        self._though_healthy: dict[str, list[Finding]] = defaultdict(list)
         for finding in found:
             self._found[finding.host].append(finding)
-            if finding.host in self._healthy:
-                self._though_healthy[finding.rule].append(finding)
         self.ground = Ground(views)
-        self._moves = views.rows(
-            "select host, before, since from profile_states "
-            "where before in ('pending', 'verifying') and status in ('verifying', 'verified')"
-        )
-        self._judges: dict[str, list[Rule]] = defaultdict(list)
-        for rule in known.values():
-            if rule.explains and rule.needs:
-                self._judges[rule.explains].append(rule)
+        self._peers = Peers(views, self.states, found)
+        self._exclusion = Exclusion(self.ground, known, now)
 
     def diagnose(self, row: Row, views: Views | None = None) -> Diagnosis:
         """Answer for one host.
@@ -165,7 +153,8 @@ class Bench:
         for one in self._weigh(row, trouble):
             groups[str(one.finding.explains)].append(one)
         causes = ranked([self._accuse(cause, group, views) for cause, group in groups.items()])
-        ruled_out, unknown = self._rest(row, trouble, groups.keys())
+        concerning = self._found[row["host"]] + self._found[None]
+        ruled_out, unknown = self._exclusion.sort(row, trouble, groups.keys(), concerning)
         return Diagnosis(
             row["host"], row["state"], row["since"], row["not_before"], row["known_until"], row["normal"],
             self.now, row, causes, ruled_out, unknown,
@@ -194,48 +183,10 @@ class Bench:
                     finding.until or self.now,
                     lasting=cause.lasting or trouble.state == "failed",
                 ),
-                self._contrast(finding, row, trouble),
+                self._peers.contrast(finding, row, trouble),
             ))  # fmt: skip
             if score.value >= _HINT:
                 yield _Weighed(finding, score)
-
-    def _contrast(self, finding: Finding, row: Row, trouble: Trouble) -> Factor:
-        """Compare with the others: who has the same evidence, or who got through meanwhile."""
-        if finding.host is not None:
-            having = {
-                one.host
-                for one in self._though_healthy[finding.rule]
-                if one.until is None or one.until >= trouble.not_before - LEAD
-            }
-            return unlike(len(having - {row["host"]}), len(self._healthy - {row["host"]}))
-        since = finding.since or trouble.since
-        if row.get("stale"):
-            stuck = {one["host"] for one in self.states if one["stale"]}
-            through = {
-                one["host"]
-                for one in self.states
-                if one["details_at"] and one["details_at"] > since + SETTLE
-            }
-            return common(len(stuck | {row["host"]}), len(through - stuck))
-        if trouble.state == "unknown":
-            stuck = {one["host"] for one in self.states if one["state"] == "unknown"}
-            through = {one["host"] for one in self.states if one["state"] in HEALTHY}
-            return common(len(stuck | {row["host"]}), len(through))
-        if trouble.state in HEARTBEAT:
-            through = {one["host"] for one in self.states if one["heartbeat"] == "up"}
-            stuck = {one["host"] for one in self.states if one["state"] == trouble.state}
-            return common(len(stuck | {row["host"]}), len(through - stuck))
-        through = {
-            move["host"]
-            for move in self._moves
-            if move["before"] == trouble.state and since + SETTLE < move["since"] <= finding.until
-        }
-        stuck = {
-            one["host"]
-            for one in self.states
-            if one["state"] == trouble.state and one["since"] and one["since"] >= since - SETTLE
-        }
-        return common(len(stuck | {row["host"]}), len(through - stuck - {row["host"]}))
 
     def _accuse(self, cause: str, group: list[_Weighed], views: Views | None) -> Accused:
         """Make one cause of the findings that speak for it."""
@@ -243,8 +194,10 @@ class Bench:
         best = group[0]
         told = [one for one in group if one.score.value * 2 >= best.score.value]
         rows: list[Evidence] = []
+        cut = False
         if views is not None:
             rows = [row for one in told for row in _rows(one.finding, views)]
+            cut = len(rows) >= _COUNTED
             rows = sorted(set(rows), key=lambda row: (row.ts or self.now, row.message))
         return Accused(
             cause=cause,
@@ -257,72 +210,11 @@ class Bench:
             rules=list(dict.fromkeys(one.finding.rule for one in told)),
             evidence=rows[:SHOWN],
             count=len(rows),
+            cut=cut,
         )
-
-    def _rest(
-        self, row: Row, trouble: Trouble, named: Collection[str]
-    ) -> tuple[list[RuledOut], list[Unknown]]:
-        """Sort the causes that nothing speaks for: ruled out by logs that were there, or unknown."""
-        ruled_out: dict[str, RuledOut] = {}
-        unknown: dict[str, Unknown] = {}
-        since = min(trouble.not_before, trouble.until - _RECENT)
-        if row["state"] in HEALTHY:
-            since = trouble.until - _RECENT
-        told = {
-            str(one.explains): f"{one.rule} found something, which did not bring this state about"
-            for one in self._found[row["host"]] + self._found[None]
-            if (one.until or self.now) >= since
-        }
-        for cause in _possible(row["state"]):
-            if cause.name in named:
-                continue
-            holes = list(self._holes(cause, row["host"], since, trouble.until))
-            missing = [hole for hole in holes if hole is not None]
-            if cause.name in told:
-                unknown[cause.name] = Unknown(cause.name, told[cause.name])
-            elif missing:
-                unknown[cause.name] = Unknown(cause.name, self._missing(missing[0]))
-            elif holes:
-                ruled_out[cause.name] = RuledOut(cause.name, self._by(cause, row, since))
-            else:
-                unknown[cause.name] = Unknown(cause.name, "no rule can rule it out")
-        for name in list(unknown):
-            if (other := CAUSES[name].implies) in ruled_out:
-                ruled_out[name] = RuledOut(name, ruled_out[str(other)].by)
-                del unknown[name]
-        return list(ruled_out.values()), list(unknown.values())
-
-    def _holes(
-        self, cause: Cause, host: str, since: datetime, until: datetime
-    ) -> Iterator[Hole | None]:
-        """Yield, for all that must be collected to rule a cause out, which log is missing; None where it is not."""
-        for rule in self._judges[cause.name]:
-            for tables in rule.needs:
-                yield self.ground.hole(tables, host, since, until)
-
-    def _missing(self, hole: Hole) -> str:
-        whose = f" from {hole.emitter}" if hole.emitter else ""
-        if hole.last is None:
-            return f"no {hole.table} was ever collected{whose}"
-        return f"nothing of {hole.table} was collected{whose} after {wording.clock(hole.last, self.now)}"
-
-    def _by(self, cause: Cause, row: Row, since: datetime) -> str:
-        judges = wording.listed([rule.name for rule in self._judges[cause.name]])
-        said = f"{judges} found nothing since {wording.clock(since, self.now)}"
-        seen = row["last_seen"]
-        if cause.name == "host-offline" and seen is not None:
-            return f"seen {wording.cell(self.now - seen)} before; {said}"
-        return said
 
 
 _PROOF = {"strong": "states it", "fair": "fits it", "weak": "hints at it"}
-
-
-def _possible(state: str) -> list[Cause]:
-    """Return the causes that a state may have; of a host that is well, all that it might be in for."""
-    if state in ("ok", "paused"):
-        return [cause for cause in CAUSES.values() if cause.name != "collection-gap"]
-    return [cause for cause in CAUSES.values() if state in cause.explains]
 
 
 def ranked(causes: Sequence[Accused]) -> list[Accused]:

@@ -40,7 +40,9 @@ class Accused:
     """The rules that found it, the weightiest first."""
     evidence: Sequence[Evidence] = ()
     count: int = 0
-    """Rows of evidence there are, of which the first are shown."""
+    """Rows of evidence that were read, of which the first are kept."""
+    cut: bool = False
+    """Whether there are more than were read."""
     follows: str | None = None
     """The accused cause that this one is a consequence of."""
 

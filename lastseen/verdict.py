@@ -117,7 +117,7 @@ def _rows(one: Accused, now: datetime) -> Iterator[str]:
     width = max((len(_whose(row)) for row in shown), default=0)
     for number, row in enumerate(shown):
         more = one.count - len(shown) if number == len(shown) - 1 else 0
-        rest = f"  ({more:,} more)" if more else ""
+        rest = f"  ({more:,}{'+' * one.cut} more)" if more else ""
         when = (
             f"{row.ts:%H:%M:%S}" if row.ts and row.ts.date() == now.date() else clock(row.ts, now)
         )
