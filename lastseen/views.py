@@ -17,6 +17,7 @@ from lastseen.lake import COVERAGE, REJECTS, Lake, damaged
 from lastseen.parquet import DAY
 from lastseen.project import Project
 from lastseen.settings import Settings
+from lastseen.sqlfile import SqlFile
 
 REQUIRED = ("title",)
 FIELDS = (*REQUIRED, "once")
@@ -37,7 +38,7 @@ class Window:
 class Views:
     """A database over a lake: a view for each table, ``events``, the policy, and ``rules/views``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is, and what is asked of it
         self,
         project: Project,
         lake: Lake,
@@ -45,6 +46,8 @@ class Views:
         schemas: Mapping[str, Any],
         now: datetime,
         since: datetime | None = None,
+        *,
+        reading: Iterable[str] | None = None,
     ) -> None:
         """Open the lake as it is now.
 
@@ -55,6 +58,7 @@ class Views:
             schemas: The Arrow schema of each format's table; one that is not in the lake is an empty view.
             now: The latest moment that queries may know of.
             since: Days before this one are left out; None reads all there are.
+            reading: The queries that will be asked, so that no other shared view need be made; None is any.
         """
         self.con = database.connect()
         templates.register(self.con)
@@ -81,7 +85,7 @@ class Views:
         self._sources = settings.sources
         self._make("source_states", self._source_states())
         self.window(Window(now - timedelta(days=1), now))
-        self._shared(project)
+        self._shared(project, reading)
         self._reveal()
 
     def window(self, window: Window) -> None:
@@ -234,12 +238,14 @@ class Views:
         self.con.register("typed", schema.empty_table())
         return [str(kind) for kind in self.con.sql("from typed").types]
 
-    def _shared(self, project: Project) -> None:
+    def _shared(self, project: Project, reading: Iterable[str] | None) -> None:
         """Make the views of ``rules/views``, each after those that it reads."""
         waiting = {
             path.stem: sqlfile.read(path)
             for path in project.content("rules/views", "*.sql").values()
         }
+        if reading is not None:
+            waiting = _named(waiting, reading)
         while waiting:
             ready = [
                 name
@@ -256,6 +262,17 @@ class Views:
                 self._once += [name] * ("once" in file.fields)
                 if _WHEN.search(file.query) or self._since_read & set(_WORD.findall(file.query)):
                     self._since_read.add(name)
+
+
+def _named(files: Mapping[str, SqlFile], queries: Iterable[str]) -> dict[str, SqlFile]:
+    """Return the views whose names stand in queries, and those whose names stand in these, and so on."""
+    found: dict[str, SqlFile] = {}
+    waiting = list(queries)
+    while waiting:
+        new = set(_WORD.findall(waiting.pop())) & files.keys() - found.keys()
+        found |= {name: files[name] for name in new}
+        waiting += [files[name].query for name in new]
+    return found
 
 
 def _events(names: list[str]) -> str:

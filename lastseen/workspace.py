@@ -1,6 +1,6 @@
 """A project that is open: its content, its settings, its lake."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,8 @@ from lastseen.views import Views
 
 _INVENTORY = timedelta(days=7)
 """How much further back than its window a rule may look: for the last snapshot of a host, for its first sign."""
+_ALSO = ["from covered, hosts, logs"]
+"""What is asked besides rules: what findings stand on, and what proves that a trouble is over."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,22 @@ class Workspace:
         read = settings.load(found.config)
         return cls(found, read, Lake(found.root / read.lake))
 
-    def views(self, now: datetime, since: datetime | None = None) -> Views:
+    def views(
+        self,
+        now: datetime,
+        since: datetime | None = None,
+        reading: Iterable[str] | None = None,
+    ) -> Views:
         """Open the lake for reading.
 
         Args:
             now: The latest moment that queries may know of, UTC.
             since: The earliest that they look at; None reads all.
+            reading: The queries that will be asked; None is any.
         """
         schemas = formats.schemas(self.project, formats.load(self.project))
         horizon = since - _INVENTORY if since else None
-        return Views(self.project, self.lake, self.settings, schemas, now, horizon)
+        return Views(self.project, self.lake, self.settings, schemas, now, horizon, reading=reading)
 
     def rules(self, names: Sequence[str] | None = None) -> dict[str, Rule]:
         """Return rules by name: those that are named, else all but those that only run when asked.
@@ -72,5 +80,6 @@ class Workspace:
         """
         chosen = self.rules(names)
         longest = max((rule.window for rule in chosen.values()), default=timedelta())
-        views = self.views(now, min(now - longest, since or now))
+        reading = [rule.source.query for rule in chosen.values()] + _ALSO if names else None
+        views = self.views(now, min(now - longest, since or now), reading)
         return rules.check(views, chosen, now, since), views

@@ -86,7 +86,7 @@ with
             w.not_before as profiles_not_before,
             w.normal as profiles_normal,
             w.urgency,
-            coalesce(t.until, if(b.host is null, null, asked.until)) as profiles_until,
+            coalesce(t.until, if(h.snapshot_at is null, null, asked.until)) as profiles_until,
             coalesce(h.platform, 'darwin') in ('darwin', 'ios', 'ipados') as managed,
             lower(coalesce(h.mdm_enrollment_status, '')) as enrollment,
             coalesce(h.mdm_connected, true) as connected,
@@ -139,7 +139,7 @@ with
                 then 'failed'
                 when fresh and urgency = 2
                 then profiles
-                when heartbeat = 'unknown' or (managed and not fresh) or unserved
+                when heartbeat = 'unknown' or (managed and not (fresh and listed)) or unserved
                 then 'unknown'
                 when heartbeat = 'late' or stale
                 then 'late'
@@ -169,7 +169,7 @@ select
                 then heartbeat_since
                 when unserved
                 then served_at
-                else profiles_until
+                else least(profiles_until, snapshot_at)
             end
         when state = 'late' and stale
         then details_at + interval 1 hour
