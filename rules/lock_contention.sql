@@ -1,7 +1,7 @@
 -- title:    Lock contention
 -- severity: medium
 -- explains: lock-contention
--- needs:    fleet_server | mysql_error
+-- needs:    fleet_server
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {what}
@@ -18,7 +18,7 @@
 -- row. Whose writes were lost is told by `lost_writes`.
 --
 with
-    waits as (select * from lock_waits where kind <> 'sqlite'),
+    waits as (select * from lock_waits where scope = 'server'),
     fresh as (
         select w.*, w.ts - lag(w.ts) over (order by w.ts) > p.burst_gap as fresh, p.storm_within
         from waits as w

@@ -13,7 +13,9 @@
 -- the policy's `slow_after`: the command stays Pending until the Mac is pushed again. Fleet's
 -- own log may say nothing of it. Harmless is a 502 or 503 while Fleet is restarted, and one
 -- failure after which the Mac got through within its `pending_after`; a failure of many at
--- once is told of by `server_failing`. A Mac whose address nobody knows, as behind a shared
+-- once is told of by `server_failing`, and an answer that Fleet says it cannot take, for it is
+-- about a command that Fleet does not know, by `queue_blocked`. A Mac whose address nobody knows,
+-- as behind a shared
 -- one, is not judged. Look first at the database at that moment; a push (any command, or a
 -- refetch) makes the Mac ask again.
 --
@@ -27,8 +29,18 @@ with
             request_rates as r
             on r.endpoint = f.endpoint
             and r.minute = time_bucket(interval 1 minute, f.ts)
-            and r.errors < p.error_count
-        where coalesce(f.next_good, getvariable('until')) - f.ts > h.pending_after
+        left join
+            failing_endpoints as o on o.endpoint = f.endpoint and f.ts between o.since and o.until
+        where
+            coalesce(f.next_good, getvariable('until')) - f.ts > h.pending_after
+            and coalesce(o.few, r.errors < p.error_count)
+            and not exists (
+                from mdm_events as e
+                where
+                    e.kind = 'report refused'
+                    and e.host = f.host
+                    and e.ts between f.ts - interval 1 minute and f.ts + interval 1 minute
+            )
     )
 select
     host,

@@ -1,7 +1,7 @@
 -- title:    Blocked command queue
 -- severity: medium
 -- explains: queue-blocked
--- needs:    fleet_commands
+-- needs:    fleet_commands, fleet_server
 -- every:    5 minutes
 -- window:   24 hours
 -- alert:    {host}: {what}

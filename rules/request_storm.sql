@@ -20,9 +20,24 @@
 --
 with
     rates as (
+        -- Fleet's own log tells of a host's request only if it debugs, or if the request failed:
+        -- then what looks like many requests is the trouble itself
         select minute, endpoint, requests - unreached as requests, hosts, first_ts, last_ts
         from request_rates
-        where requests > unreached
+        where
+            requests > unreached
+            and (
+                proxied
+                or channel = 'api'
+                or exists (
+                    from fleet_server
+                    where
+                        level = 'debug'
+                        and component = 'http'
+                        and ts >= getvariable('since')
+                        and ts < getvariable('until')
+                )
+            )
         union all
         select
             time_bucket(interval 1 minute, ts),

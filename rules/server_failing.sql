@@ -12,63 +12,15 @@
 -- `outage_after`: what those hosts asked or reported did not get through. Half a minute of 502
 -- while Fleet is restarted for an upgrade is harmless, so are single errors, what an
 -- administrator or a script gets (a push that failed is a 502 too), and requests that are
--- refused for good reason (401, 404, 422). 502 and 504 mean that Fleet gave the proxy no
+-- refused for good reason (401, 404, 422), and what only some Macs get while the others get
+-- through: that is told of by `mdm_answer_failed`, or `queue_blocked`. 502 and 504 mean that
+-- Fleet gave the proxy no
 -- answer: it is down, or its database is. Where Fleet's own log covers that time and says
 -- nothing of it (`told_by_fleet` is 0), only the proxy knows. Look first at `server_down` and
 -- `lock_contention` of the same time.
 --
 with
-    policies as (select * from policy where scope = 'all'),
-    bad as (
-        select r.*, p.burst_gap, p.outage_after, p.error_percent, p.error_count
-        from request_rates as r
-        cross join policies as p
-        where
-            r.errors > 0
-            and r.proxied
-            and r.errors * 100 >= r.requests * p.error_percent
-            and r.channel in ('osquery', 'orbit', 'desktop', 'mdm')
-            and r.endpoint not like '%/osquery/log'
-    ),
-    fresh as (
-        select
-            *,
-            minute - lag(minute) over (partition by endpoint order by minute) > burst_gap as fresh
-        from bad
-    ),
-    numbered as (
-        select
-            *, count(*) filter (where fresh) over (partition by endpoint order by minute) as burst
-        from fresh
-    ),
-    by_endpoint as (
-        select
-            endpoint,
-            min(first_ts) as since,
-            max(last_ts) as until,
-            min(minute) as first_minute,
-            max(minute) as last_minute,
-            sum(errors) as errors,
-            sum(unreached) as unreached,
-            any_value(burst_gap) as burst_gap,
-            any_value(error_percent) as error_percent
-        from numbered
-        group by endpoint, burst
-        having
-            sum(errors) >= any_value(error_count)
-            and max(last_ts) - min(first_ts) > any_value(outage_after)
-    ),
-    judged as (
-        -- the base is all of that time, the minutes between that went well too
-        select b.*, sum(r.requests) as requests
-        from by_endpoint as b
-        join
-            request_rates as r
-            on r.endpoint = b.endpoint
-            and r.minute between b.first_minute and b.last_minute
-        group by all
-        having b.errors * 100 >= sum(r.requests) * b.error_percent
-    ),
+    judged as (select * from failing_endpoints where not few),
     chained as (
         select
             *,

@@ -161,7 +161,7 @@ def unknown_report(scene: Scene) -> None:
         fields = {"component": "http-mdm-apple-mdm", "handler": "checkin-command", "id": host.key,
                   "type": "Device", "msg": "command report", "err": err}  # fmt: skip
         central.fleet(world, "error", fields, host, scene.cause)
-        central.request(world, host, mdm.PUT, mdm.AGENT, 500, scene.cause)
+        central.request(world, host, mdm.PUT, mdm.AGENT, 500)
 
     scene.fail("report", "not stored", say)
     _in_front(scene, "SecurityInfo")

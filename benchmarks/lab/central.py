@@ -33,18 +33,20 @@ def fleet(
     if "took" in fields:
         fields = {**fields, "took": _took(world.habits.generation, fields["took"])}
     if world.habits.generation == "go-kit":
-        nanos = world.dice.randrange(10**9)
-        line = {
-            **fields,
-            "level": level,
-            "ts": f"{moment(world.now):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z",
-        }
+        line = {**fields, "level": level, "ts": _nanoseconds(world)}
         text = compact(dict(sorted(line.items())))
     else:
         first = {"ts": f"{moment(world.now):%Y-%m-%dT%H:%M:%SZ}", "level": level}
         said = {"msg": fields["msg"]} if "msg" in fields else {}
         text = compact({**first, **said, **fields})
     world.journal.write("fleet_server", world.now, text, host.name if host else None, proof)
+
+
+def _nanoseconds(world: World) -> str:
+    """Return now as go-kit writes it; lines of one moment follow each other by microseconds."""
+    at = max(int(world.now * 1e9), world.told_at + world.dice.randrange(20_000, 400_000))
+    world.told_at = at
+    return f"{moment(at // 10**9):%Y-%m-%dT%H:%M:%S}.{at % 10**9:09d}Z"
 
 
 def _took(generation: str, seconds: float) -> str | int:

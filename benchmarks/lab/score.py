@@ -61,6 +61,13 @@ def _accused(answer: Answer) -> list[str]:
     return [cause for cause, points in answer.causes if points >= ACCUSED]
 
 
+def _of_this(state: str, true: set[str]) -> set[str]:
+    """Return those of the true causes that can bring a state about: who is silent, is not for want of a push."""
+    if state != "silent":
+        return true
+    return {cause for cause in true if "silent" in CAUSES[cause].explains} or true
+
+
 def _stuck(score: Score, name: str, host: Mapping[str, Any], answer: Answer) -> None:
     true = set(host["causes"])
     gone = true & answer.ruled_out
@@ -73,6 +80,7 @@ def _stuck(score: Score, name: str, host: Mapping[str, Any], answer: Answer) -> 
     visible = {cause for cause, seen in host["observable"].items() if seen}
     if visible != true:
         return
+    true = _of_this(host["state"], true)
     score.observable += 1
     accused = _accused(answer)
     gap = "collection-gap" in true and answer.state == "unknown"

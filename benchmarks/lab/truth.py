@@ -137,6 +137,8 @@ def _evidence(
     if one.everywhere:
         said = [logs for (cause, _), logs in proofs.items() if cause == one.cause]
         found |= {log for logs in said for log in logs if not log.startswith("hosts/")}
+    if one.cause == "verification-stalled" and host.details < since + HOUR:
+        return found  # no details came after Fleet's grace, so that no snapshot tells why
     for log in one.shows:
         there = log != "nginx_access" or world.habits.proxy
         if there and _kept(log, max(since, one.at + _SILENT), losses):

@@ -145,6 +145,8 @@ class World:
         """Lock waits in the database: from, to, who waits, who blocks."""
         self.errors: dict[str, tuple[int, float, str]] = {}
         """What ``/debug/errors`` tells: how often, when last, and what was said around it."""
+        self.told_at = 0
+        """When Fleet last wrote to its log, in nanoseconds."""
         self.habits = self._habits()
         self.push = Certificate(
             f"APSP:{self.uuid().lower()}", self.dice.getrandbits(60), NOW + 200 * 24 * HOUR

@@ -7,7 +7,7 @@
 -- Desktop), crashed, respawning, service died (launchd's and systemd's word for it)
 -- - worker stopped (by osqueryd's watchdog), denylisted, query failed
 -- - no such host, connection refused, timeout, unreachable, offline, html answer, no host in URL
--- - enroll refused, node key refused, desktop error
+-- - enroll refused, node key refused, desktop error, server failed (it answered with a 5xx)
 -- - purged, line too long, lines lost: lines that nobody will ever read
 -- - clock wrong, clock stepped: `amount` is by how many seconds, positive where the clock was
 -- slow; of lines lost it is how many
@@ -248,6 +248,8 @@ with
                     end
                 when regexp_matches(message, 'get (failing policies|device URL|device) error=')
                 then 'desktop error'
+                when regexp_matches(message, 'received status 5\d\d')
+                then 'server failed'
                 when regexp_matches(message, ', restarting|shutting down|restarting orbit')
                 then 'restart announced'
             end as kind,

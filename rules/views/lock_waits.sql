@@ -3,8 +3,9 @@
 --
 -- A row a wait, told by Fleet's log (MySQL errors 1205, 1213 and 1615, in requests, details of
 -- hosts and crons), by MySQL's own (deadlocks only: it keeps no lock waits), by Fleet's lists
--- of waits and of errors, and by a Mac ("database is locked"). `kind` is deadlock, lock wait,
--- prepared statement or sqlite, `scope` server or host. Each wait counts once: what MySQL
+-- of waits and of errors, and by a host ("database is locked", or the lock of osquery's own).
+-- `kind` is deadlock, lock wait, prepared statement, sqlite or rocksdb, `scope` server or host.
+-- Each wait counts once: what MySQL
 -- tells within two seconds of Fleet is the same deadlock, and names its tables; a wait that a
 -- list shows is the one that Fleet's log ends with an error up to two minutes later, and names
 -- what held the lock; the alarm mail of a cron repeats its log. `host` is whose request
@@ -219,7 +220,10 @@ with
         where
             ts >= getvariable('since')
             and ts < getvariable('until')
-            and contains(message, 'database is locked')
+            and (
+                contains(message, 'database is locked')
+                or (contains(message, 'RocksDB') and contains(message, 'lock file'))
+            )
             and not contains(message, 'scheduled query')
             and level in ('warn', 'error', 'fatal')
         union all
@@ -228,7 +232,10 @@ with
         where
             ts >= getvariable('since')
             and ts < getvariable('until')
-            and contains(message, 'database is locked')
+            and (
+                contains(message, 'database is locked')
+                or (contains(message, 'RocksDB') and contains(message, 'lock file'))
+            )
             and not contains(message, 'scheduled query')
             and (level in ('warn', 'error', 'fatal') or contains(message, 'rror'))
     ),
@@ -322,7 +329,7 @@ with
             ts,
             coalesce(host, emitter),
             emitter,
-            'sqlite',
+            if(contains(message, 'RocksDB'), 'rocksdb', 'sqlite'),
             null,
             null,
             null,
@@ -343,7 +350,7 @@ select
     w.endpoint,
     w.table_name,
     w.took_s,
-    if(w.kind = 'sqlite', 'host', 'server') as scope,
+    if(w.kind in ('sqlite', 'rocksdb'), 'host', 'server') as scope,
     w.lost,
     w.statement,
     (
