@@ -38,12 +38,15 @@ _ALL = (
         "request-storm", "lock-contention",
     )),
     Cause("network", "network", _ANY),
-    Cause("agent-crash-loop", "agent crash loop", _ANY, ("clock-skew", "network")),
+    Cause("agent-crash-loop", "agent crash loop", _ANY, (
+        "clock-skew", "network", "lock-contention",
+    )),
     Cause("osquery-stalled", "osquery stalled", PROFILE | {"late"}, (
-        "agent-crash-loop", "lock-contention", "tls-trust",
+        "agent-crash-loop", "lock-contention", "tls-trust", "request-storm", "server-error",
     )),
     Cause("mdm-channel", "MDM channel", _DELIVERY, (
         "push-certificate", "identity-certificate", "network", "tls-trust", "clock-skew", "mdm-off",
+        "server-error",
     ), lasting=True),
     Cause("push-certificate", "push certificate", _DELIVERY),
     Cause("identity-certificate", "identity certificate", _DELIVERY, (
