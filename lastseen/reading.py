@@ -95,11 +95,10 @@ class Query:
         stream = _Stream(readings, broken, progress)
         self._con.register("raw_records", stream.arrow())
         self._con.execute(formats.RECORDS_VIEW if len(readings) == 1 else _VIEW)
+        query = self._ordered()
         sorter = _Sorter(readings, rows, rejects, self._form, self._now)
         try:
-            with closing(
-                ahead(database.batches(self._con, formats.query(self._form)), 2)
-            ) as batches:
+            with closing(ahead(database.batches(self._con, query), 2)) as batches:
                 for batch in batches:
                     sorter.take(batch)
         except duckdb.Error as error:
@@ -109,6 +108,12 @@ class Query:
         if broken:
             raise broken[0]
         sorter.end()
+
+    def _ordered(self) -> str:
+        """Return the query; what joins or sorts gives rows in any order, and these are put in theirs again."""
+        query = formats.query(self._form)
+        ((_, plan),) = self._con.execute(f"explain {query}").fetchall()
+        return f"from ({query}) order by line" if _SHUFFLES.search(plan) else query
 
     def _failed(
         self, error: duckdb.Error, readings: Sequence[Reading], place: int
@@ -120,6 +125,8 @@ class Query:
         return BrokenFileError(place, failure, certain=len(readings) == 1)
 
 
+_SHUFFLES = re.compile(r"─ [A-Za-z ]*(?:Join|Aggregate|Group By|Order By|Union|Product)\b")
+"""Steps of a plan that rows do not come out of in the order in which they went in."""
 _VIEW = "create or replace temp view records as select file, emitter, line, text from raw_records"
 
 
