@@ -89,7 +89,8 @@ def run(views: Views, rule: Rule) -> Iterator[Finding]:
     for row in rows:
         evidence = {key: value for key, value in row.items() if key not in COLUMNS}
         yield Finding(
-            rule.name, rule.severity, rule.title, row["host"], row["since"], row["until"],
+            rule.name, rule.severity, rule.title, row["host"],
+            row["since"] or row["until"] or views.now, row["until"] or views.now,
             summary(rule, row), evidence, rule.source.prose, rule.explains, rule.together, rule.rows,
         )  # fmt: skip
 
