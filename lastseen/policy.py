@@ -8,7 +8,8 @@ from lastseen import heartbeat
 from lastseen.database import literal
 from lastseen.heartbeat import ALWAYS, LEARNED
 from lastseen.hours import hours
-from lastseen.settings import Policy, Settings
+from lastseen.norms import Policy
+from lastseen.settings import Settings
 
 Row = tuple[str, str | None, Mapping[str, object]]
 _TYPES = {timedelta: "interval", bool: "boolean", int: "bigint", float: "double", str: "varchar"}

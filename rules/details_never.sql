@@ -12,7 +12,8 @@
 -- lets orbit through and not osqueryd, an osqueryd that cannot enrol, or one that is killed at its
 -- first query. A host that was enrolled some minutes ago is still about to answer, one that Apple
 -- only promised (Pending in Apple Business Manager) has no agent, and one of which nobody ever
--- heard is `heartbeat_gap`'s. From macOS 15 on, a question whether osquery may find devices on the
+-- heard is `heartbeat_gap`'s; where no host on the list has details, the list does not tell of
+-- them. From macOS 15 on, a question whether osquery may find devices on the
 -- local network may stand on the screen at the same time; it holds nothing up. Look first at
 -- orbit's log for what osqueryd says while it enrols.
 --
@@ -36,6 +37,7 @@ from hosts as h
 join contact as c on c.host = h.host
 where
     h.detail_updated_at is null
+    and exists (from hosts where detail_updated_at is not null)
     and h.snapshot_at >= getvariable('since')
     and h.last_enrolled_at is not null
     and h.heartbeat_period is not null

@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from lastseen import formats, rulefile, sqlfile
 from lastseen.cli.app import app
+from lastseen.norms import Policy
 from lastseen.period import period
 from lastseen.project import shipped
-from lastseen.settings import Incidents, Policy
+from lastseen.settings import Incidents
 from lastseen.source import Source
 from lastseen.sources import KINDS
 

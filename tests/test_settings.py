@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import lastseen
-from lastseen import settings
+from lastseen import norms, settings
 from lastseen.errors import UserError
 from lastseen.period import Cron
 from lastseen.sources import KINDS
@@ -52,7 +52,7 @@ def test_the_template_is_right_with_each_line_uncommented(tmp_path: Path) -> Non
 
     assert {source.kind for source in read.sources.values()} == set(KINDS)
     assert read.keep == timedelta(days=90)
-    assert read.policy.keys() == {f.name for f in fields(settings.Policy)} - {"heartbeat_calendar"}
+    assert read.policy.keys() == {f.name for f in fields(norms.Policy)} - {"heartbeat_calendar"}
     assert read.platforms == {
         "windows": {
             "heartbeat_period": timedelta(seconds=10), "heartbeat_grace": timedelta(minutes=30),
@@ -75,7 +75,7 @@ def test_no_setting_of_the_template_hides_behind_a_space() -> None:
 def test_the_templates_policy_is_what_holds_without_it(tmp_path: Path) -> None:
     read = load(tmp_path, re.sub(r"(?m)^#(?=\S)", "", TEMPLATE))
 
-    assert dict(read.policy) | {"heartbeat_calendar": ""} == vars(settings.Policy())
+    assert dict(read.policy) | {"heartbeat_calendar": ""} == vars(norms.Policy())
     assert read.schedule.tidy == settings.Schedule().tidy
 
 
